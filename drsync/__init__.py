@@ -1,0 +1,1 @@
+"""drsync: disaster recovery for Kubernetes across clouds."""
