@@ -1,0 +1,1 @@
+"""The shell: looks at the world, and carries plans out."""

@@ -1,0 +1,1 @@
+"""One idempotent function a kind of step: look, act, look again."""
