@@ -137,7 +137,7 @@ class NotifyRoute:
     to: str
     when: tuple[str, ...]
     resend: timedelta | None = None
-    """None: once."""
+    """None: once. The channel's own, where the route does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +164,14 @@ class NotifyChannel:
     """Where events go. Only webhooks so far."""
 
     name: str
-    url: SecretRef
+    url: str = field(default="", repr=False)
+    """Written in the file; empty when `url_from` says where it is. Often a secret: never shown."""
+    url_from: SecretRef | None = None
     signing_key: SecretRef | None = None
-    resend: timedelta = timedelta(minutes=30)
+    resend: timedelta | None = timedelta(minutes=30)
+    """None: once."""
+    allow_private: bool = False
+    """Whether the address may be of this host or of a private network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,4 +183,4 @@ class Config:
     policies: Mapping[str, ProtectionPolicy] = field(default_factory=dict[str, ProtectionPolicy])
     channels: Mapping[str, NotifyChannel] = field(default_factory=dict[str, NotifyChannel])
     documents: Mapping[str, str] = field(default_factory=dict[str, str])
-    """`ProtectionPolicy/payments` → its YAML, as the store keeps it; never holds a secret."""
+    """`ProtectionPolicy/payments` → its YAML, as the store keeps it. Never holds a secret, so channels are left out."""
