@@ -1,0 +1,1 @@
+"""Pure functions from manifest to manifest, for what differs between two clusters."""
