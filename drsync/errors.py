@@ -71,6 +71,10 @@ class StoreUnreachable(Unreachable):
 
     exit_code = 10
 
+    def __init__(self, problem: str, *, remedy: str, impact: str = "", retry_after_s: float = 0.0) -> None:
+        super().__init__(problem, remedy=remedy, impact=impact)
+        self.retry_after_s = retry_after_s
+
 
 class ClusterUnreachable(Unreachable):
     """An API server did not answer."""
