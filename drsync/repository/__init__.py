@@ -1,0 +1,1 @@
+"""Sealed, deduplicated, create-only storage of bytes: packs, indexes, sessions, keys."""
