@@ -1,0 +1,1 @@
+"""What each kind of policy file may say, as pydantic models; one file a kind."""
