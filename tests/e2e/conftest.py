@@ -1,0 +1,33 @@
+"""What end-to-end tests share: two control planes for the whole run, and a namespace for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import Cluster, start
+
+
+@pytest.fixture(scope="session")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Cluster]]:
+    """The primary and the standby, started side by side."""
+    pair = tuple(Cluster(name, root=tmp_path_factory.mktemp(name)) for name in ("primary", "standby"))
+    start(*pair)
+    yield pair[0], pair[1]
+    for cluster in pair:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def primary(clusters: tuple[Cluster, Cluster]) -> Cluster:
+    return clusters[0]
+
+
+@pytest.fixture(scope="session")
+def standby(clusters: tuple[Cluster, Cluster]) -> Cluster:
+    return clusters[1]
+
+
+@pytest.fixture
+def namespace(primary: Cluster) -> str:
+    """A new namespace of the primary."""
+    return primary.create_namespace()
