@@ -109,7 +109,7 @@ class Faulty:
     ) -> None:
         self._store = store
         self._chance = chance
-        self._dice = random.Random(chance.seed if chance else 0)
+        self._dice = random.Random(chance.seed if chance else 0)  # noqa: S311 - a seed gives the same faults
         self._clock = clock or SystemClock()
         self._delay_s = delay_s
         self._late_by = late_by
