@@ -17,7 +17,9 @@ def claim(
     """Takes the lease of the log's policy; `store` is the one that keeps leases.
 
     When an earlier holder vanished, a fence record is in the log before this returns: whatever
-    that holder still sends comes too late. Raises AlreadyRunning (11).
+    that holder still sends comes too late. Entries are to be appended through this very `log`: it
+    knows whether one of them may still be under way when the lease is released. Raises
+    AlreadyRunning (11).
     """
     before = log.read()
     bid = Bid(
@@ -30,12 +32,11 @@ def claim(
         floor=before.epoch.lease,
     )
     lease = bid.take()
-    if not lease.fence_due:
-        return lease
     try:
-        log.append(FenceBody(reason="an earlier holder vanished"), epoch=lease.epoch, now=clock.now())
+        if lease.fence_due:
+            log.append(FenceBody(reason="an earlier holder vanished"), epoch=lease.epoch, now=clock.now())
     except DrsyncError:
         lease.release()
         raise
-    lease.fenced()
+    lease.guard(lambda: log.in_doubt)
     return lease

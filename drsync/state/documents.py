@@ -26,7 +26,7 @@ REMEDY: Final = (
 
 def encode(value: object) -> bytes:
     """Compact JSON that `decode` reads back as an equal value."""
-    return cast("bytes", _adapter(type(value)).dump_json(value))
+    return _adapter(type(value)).dump_json(value)
 
 
 def decode(type_: type[T], data: bytes, *, what: str) -> T:
@@ -53,13 +53,16 @@ def create_once(store: ObjectStore, key: str, data: bytes) -> bytes | None:
     """
     try:
         store.create(key, data)
-    except (ObjectExists, Unreachable) as error:
+    except ObjectExists:
+        there = fetch(store, key).data
+    except Unreachable as error:
         try:
             there = fetch(store, key).data
         except (ObjectMissing, Unreachable):
-            raise error from None
-        return None if there == data else there
-    return None
+            raise error from None  # It may still arrive.
+    else:
+        return None
+    return None if there == data else there
 
 
 def damaged(what: str, why: str) -> IntegrityError:

@@ -7,7 +7,7 @@ watcher counts on its own clock for how long the object stood still.
 
 import threading
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -174,6 +174,7 @@ class HeldLease:
         self._clock = clock
         self._turn = threading.Lock()
         self._lost = False
+        self._in_doubt: Callable[[], bool] = bool
         self._deadline_s = self._deadline(sent_s)
 
     @property
@@ -189,9 +190,10 @@ class HeldLease:
         """Whether an earlier holder vanished without a fence record since."""
         return self._seen.document.fence_due
 
-    def fenced(self) -> None:
-        """The fence record is in the log; the next write of the lease says so."""
+    def guard(self, in_doubt: Callable[[], bool]) -> None:
+        """The log is fenced. `in_doubt` says at release whether a write of this holder may still arrive."""
         with self._turn:
+            self._in_doubt = in_doubt
             self._seen = replace(self._seen, document=replace(self._seen.document, fence_due=False))
 
     def check(self) -> None:
@@ -280,7 +282,13 @@ class HeldLease:
 
     def _next(self, state: LeaseState) -> LeaseDocument:
         document = self._seen.document
-        return replace(document, state=state, sequence=document.sequence + 1, nonce=uuid.uuid4().hex)
+        return replace(
+            document,
+            state=state,
+            sequence=document.sequence + 1,
+            nonce=uuid.uuid4().hex,
+            fence_due=document.fence_due or (state is LeaseState.RELEASED and self._in_doubt()),
+        )
 
     def _deadline(self, sent_s: float) -> float:
         ttl_s = self._seen.document.ttl_s
@@ -297,19 +305,12 @@ def write(store: ObjectStore, document: LeaseDocument, *, version: str | None) -
     try:
         return store.create(key, data) if version is None else store.replace(key, data, version=version)
     except (Conflict, Unreachable) as error:
-        now = _read_back(store, document.scope, error)
+        now = read_lease(store, document.scope)
         if now and now.document.nonce == document.nonce:
             return now.version
         if isinstance(error, Unreachable) and (now.version if now else None) == version:
             raise  # It may still arrive.
         return None
-
-
-def _read_back(store: ObjectStore, scope: str, error: DrsyncError) -> Seen | None:
-    try:
-        return read_lease(store, scope)
-    except Unreachable:
-        raise error from None
 
 
 def _already_running(document: LeaseDocument) -> AlreadyRunning:

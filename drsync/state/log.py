@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from drsync.errors import AlreadyRunning, IntegrityError, LeaseLost, ObjectMissing, UserError, WrongKey
+from drsync.errors import AlreadyRunning, IntegrityError, LeaseLost, ObjectMissing, Unreachable, UserError, WrongKey
 from drsync.model.epoch import Epoch
 from drsync.state.documents import REMEDY, create_once, damaged, fetch
 from drsync.state.entries import (
@@ -69,10 +69,16 @@ class CommitLog:
         self._key = key
         self._threads = threads
         self._history = History(policy=policy, authenticated=key is not None)
+        self._doubtful = 0
 
     @property
     def policy(self) -> str:
         return self._history.policy
+
+    @property
+    def in_doubt(self) -> bool:
+        """An entry was sent, its fate is unknown, and nobody has been seen at its number."""
+        return self._doubtful > self._history.sequence
 
     def read(self) -> History:
         """Raises IntegrityError when an entry is missing, damaged or not sealed by this store's key."""
@@ -132,7 +138,12 @@ class CommitLog:
             body=body,
         )
         name = entry_key(self.policy, sequence)
-        return entry if create_once(self._store, name, write_entry(entry, key=self._key)) is None else None
+        try:
+            there = create_once(self._store, name, write_entry(entry, key=self._key))
+        except Unreachable:
+            self._doubtful = sequence
+            raise
+        return entry if there is None else None
 
     def _entry(self, sequence: int) -> LogEntry:
         data = fetch(self._store, entry_key(self.policy, sequence)).data
