@@ -77,7 +77,7 @@ class RecoveryPoint:
     @property
     def consistent_at(self) -> datetime:
         """The earliest instant of all its parts: what a restore brings back."""
-        return min(self.objects.cut_at, *(v.instant for v in self.volumes))
+        return min([self.objects.cut_at, *(v.instant for v in self.volumes)])
 
     @property
     def consistency(self) -> Consistency:
