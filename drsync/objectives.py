@@ -49,21 +49,6 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What the store says of a policy, and how well it could be read."""
-
-    points: Sequence[SealedPoint]
-    since: datetime | None = None
-    """When the policy's log began."""
-    missed: Sequence[MissedSlot] = ()
-    next_slot: datetime | None = None
-    unreadable: str = ""
-    """Why the store could not be read: one sentence. Then nothing here says anything."""
-    bound: timedelta = timedelta()
-    """How far the clock of whoever judges may be off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
     """A policy's RPO, judged."""
 
@@ -138,25 +123,39 @@ def compliance(points: Iterable[PointTime], rpo: timedelta, *, since: datetime, 
     return 1.0 - bad / (now - since)
 
 
-def judge(policy: ProtectionPolicy, evidence: Evidence, *, now: datetime) -> Objective:
-    """The policy's state with every reason for it. What is not known is never good."""
-    counting = [sealed for sealed in evidence.points if counts(sealed, allow_live=policy.allow_live)]
+def judge(  # noqa: PLR0913 - the facts of one judgement
+    policy: ProtectionPolicy,
+    points: Sequence[SealedPoint],
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    next_slot: datetime | None = None,
+    missed: Sequence[MissedSlot] = (),
+    unreadable: str = "",
+    bound: timedelta = timedelta(),
+) -> Objective:
+    """The policy's state with every reason for it. What is not known is never good.
+
+    `since` is when the log began; `unreadable` says in one sentence why the store could not be read;
+    `bound` is how far the clock of whoever judges may be off.
+    """
+    evidence = _Evidence(points, missed=missed, next_slot=next_slot, unreadable=unreadable)
+    counting = [sealed for sealed in points if counts(sealed, allow_live=policy.allow_live)]
     times = [point_time(sealed) for sealed in counting]
-    age = None if evidence.unreadable else exposure(times, now, bound=evidence.bound)
+    age = None if unreadable else exposure(times, now, bound=bound)
     usable = [sealed for sealed in counting if sealed.sealed_at <= now]
     newest = max(usable, key=lambda sealed: point_time(sealed).instant, default=None)
-    known_since = evidence.since if not evidence.unreadable else None
-    alarm, risks = _state(policy, evidence, newest=newest, age=age, now=now)
+    state, reasons = _state(policy, evidence, newest=newest, age=age, now=now)
     return Objective(
         policy=policy.name,
-        state=alarm,
+        state=state,
         rpo=policy.rpo,
         exposure=age,
-        breach_at=breach_at(times, policy.rpo, now) if not evidence.unreadable else None,
-        newest=newest if not evidence.unreadable else None,
+        breach_at=None if unreadable else breach_at(times, policy.rpo, now),
+        newest=None if unreadable else newest,
         worst_case=worst_case(policy, capture=capture_time(counting)),
-        compliance=None if known_since is None else compliance(times, policy.rpo, since=known_since, now=now),
-        reasons=risks,
+        compliance=None if unreadable or since is None else compliance(times, policy.rpo, since=since, now=now),
+        reasons=reasons,
     )
 
 
@@ -172,6 +171,14 @@ def print_exposure(value: timedelta | None) -> str:
     return "∞" if value is None else print_duration(value)
 
 
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    points: Sequence[SealedPoint]
+    missed: Sequence[MissedSlot]
+    next_slot: datetime | None
+    unreadable: str
+
+
 def _newest_instant(points: Iterable[PointTime], now: datetime) -> datetime | None:
     return max((point.instant for point in points if point.usable_at <= now), default=None)
 
@@ -185,7 +192,7 @@ def _bad(begin: datetime, end: datetime, best: datetime | None, rpo: timedelta) 
 
 def _state(
     policy: ProtectionPolicy,
-    evidence: Evidence,
+    evidence: _Evidence,
     *,
     newest: SealedPoint | None,
     age: timedelta | None,
@@ -221,7 +228,7 @@ def _future(points: Sequence[SealedPoint], now: datetime) -> Iterator[str]:
 
 
 def _risks(
-    policy: ProtectionPolicy, evidence: Evidence, *, newest: SealedPoint, age: timedelta, now: datetime
+    policy: ProtectionPolicy, evidence: _Evidence, *, newest: SealedPoint, age: timedelta, now: datetime
 ) -> Iterator[str]:
     seen = point_time(newest).instant
     breach = seen + policy.rpo
