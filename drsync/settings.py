@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from posixpath import expanduser, join, normpath
+from posixpath import join, normpath
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -58,7 +58,7 @@ class Settings:
     log_format: Literal["text", "json"]
 
 
-def read_settings(  # noqa: PLR0913 - one argument a source
+def read_settings(
     environ: Mapping[str, str],
     *,
     cwd: str,
@@ -133,7 +133,7 @@ def _read_secret(path: str, read: Reader) -> Hidden:
 def _path(path: str, cwd: str, what: str) -> str:
     if not path.isprintable():
         raise UserError(f"{what} is not a path.", remedy="name a file or a folder")
-    return normpath(join(cwd, expanduser(path)))
+    return normpath(join(cwd, path))
 
 
 def _site(named: str, host: str) -> str:
