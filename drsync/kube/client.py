@@ -98,6 +98,10 @@ class KubeClient:
         Raises RevisionGone, PermissionDenied, RequestRejected (404: the kind is not served), ClusterUnreachable.
         """
         query = ListQuery(kind=kind, namespace=namespace, selector=selector, fields=fields, revision=revision)
+        return self.list_query(query, page=page)
+
+    def list_query(self, query: ListQuery, *, page: int | None = None) -> Listing:
+        """`list`, of a query at hand."""
         return self.complete(query, self.first_page(query, page=page), page=page)
 
     def first_page(self, query: ListQuery, *, page: int | None = None) -> Page:
@@ -106,7 +110,7 @@ class KubeClient:
 
     def complete(self, query: ListQuery, first: Page, *, page: int | None = None) -> Listing:
         """The whole list that begins with `first`."""
-        objects = first.objects
+        objects = [*first.objects]
         ends_s = self.clock.boot_s() + _LIST_BUDGET_S
         last = first
         while last.token:
