@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.cluster import Cluster, start
+from tests.e2e.kubelet import Kubelet
+from tests.e2e.provisioner import Provisioner
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +33,27 @@ def standby(clusters: tuple[Cluster, Cluster]) -> Cluster:
 def namespace(primary: Cluster) -> str:
     """A new namespace of the primary."""
     return primary.create_namespace()
+
+
+@pytest.fixture(scope="session")
+def primary_storage(primary: Cluster) -> Iterator[Provisioner]:
+    with Provisioner(primary.api, root=primary.root / "volumes") as provisioner:
+        yield provisioner
+
+
+@pytest.fixture(scope="session")
+def standby_storage(standby: Cluster) -> Iterator[Provisioner]:
+    with Provisioner(standby.api, root=standby.root / "volumes") as provisioner:
+        yield provisioner
+
+
+@pytest.fixture
+def primary_kubelet(primary: Cluster) -> Iterator[Kubelet]:
+    with Kubelet(primary.api, log_folder=primary.root / "pods") as kubelet:
+        yield kubelet
+
+
+@pytest.fixture
+def standby_kubelet(standby: Cluster) -> Iterator[Kubelet]:
+    with Kubelet(standby.api, log_folder=standby.root / "pods") as kubelet:
+        yield kubelet
