@@ -1,7 +1,8 @@
 """Chunks and where they are: the values that pass between the repository and what is stored in it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 CHUNK_LIMIT = 16 * 1024 * 1024
 """No stored chunk is larger; a reader refuses one before it asks for memory."""
@@ -14,8 +15,7 @@ class PackKind(StrEnum):
     META = "m"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PackId:
+class PackId(msgspec.Struct, frozen=True, order=True):
     """One pack: its folder, the session that wrote it, its number there, and the salt of its key."""
 
     kind: PackKind
@@ -28,16 +28,14 @@ class PackId:
         return f"repo/{self.kind.value}/{self.session}/{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkRef:
+class ChunkRef(msgspec.Struct, frozen=True, gc=False):
     """Some bytes, named by their keyed hash. `size` is their length before compression."""
 
     id: bytes
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a chunk lies: `position` counts the chunks of the pack, `offset` and `stored` its bytes."""
 
     pack: PackId
@@ -46,8 +44,7 @@ class Place:
     stored: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedRef:
+class PlacedRef(msgspec.Struct, frozen=True, gc=False):
     """A chunk together with its place: all that a reader needs, without any index."""
 
     ref: ChunkRef

@@ -1,6 +1,5 @@
 """The index: which chunks are there and where. Sorted columns, searched without being unpacked."""
 
-import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from drsync.repository.chunk import PackId, Place, PlacedRef
+from drsync.repository.columns import pack_columns, unpack_columns
 from drsync.repository.records import NeededPack, decode
 from drsync.repository.seal import damaged
 
 ID_BYTES = 16
 """Half an id is enough to find a chunk; the whole one is checked when it is read."""
 _COLUMNS = 5
-_U32 = "I"
 
 IndexRecord = tuple[bytes, Place, int]
 """Short id, place and size of a chunk."""
@@ -80,14 +79,14 @@ def encode_index(records: Iterable[IndexRecord]) -> tuple[int, bytes]:
     unique = {short: (place, size) for short, place, size in records}
     ids = sorted(unique)
     numbers: dict[PackId, int] = {}
-    columns = [array(_U32) for _ in range(_COLUMNS)]
+    columns = [array("I") for _ in range(_COLUMNS)]
     for short in ids:
         place, size = unique[short]
         number = numbers.setdefault(place.pack, len(numbers))
         for column, value in zip(columns, (number, place.position, place.offset, place.stored, size), strict=True):
             column.append(value)
     packs = tuple(NeededPack(p.kind, p.session, p.number, p.salt) for p in numbers)
-    body = _IndexObject(packs, b"".join(ids), b"".join(_little(column) for column in columns))
+    body = _IndexObject(packs, b"".join(ids), pack_columns(columns))
     return len(ids), msgspec.msgpack.encode(body)
 
 
@@ -95,23 +94,10 @@ def decode_index(data: bytes, *, what: str) -> IndexSegment:
     """Raises IntegrityError."""
     body: _IndexObject = decode(_IndexObject, data, what=what)
     count, rest = divmod(len(body.ids), ID_BYTES)
-    if rest or len(body.columns) != count * 4 * _COLUMNS:
+    if rest:
         raise damaged(what, "its columns differ in length")
-    columns = [_from_little(body.columns[n * count * 4 : (n + 1) * count * 4]) for n in range(_COLUMNS)]
+    columns = unpack_columns(body.columns, ("I",) * _COLUMNS, count, what=what)
     if count and max(columns[0]) >= len(body.packs):
         raise damaged(what, "it names a pack that it does not list")
     packs = [PackId(p.kind, p.session, p.number, p.salt) for p in body.packs]
     return IndexSegment(packs, body.ids, columns)
-
-
-def _little(column: "array[int]") -> bytes:
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column.tobytes()
-
-
-def _from_little(data: bytes) -> "array[int]":
-    column = array(_U32, data)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column

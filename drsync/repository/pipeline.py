@@ -21,7 +21,7 @@ _BATCH_BYTES = 1024 * 1024
 _BATCHES_AHEAD = 8
 _THREADS = min(4, os.cpu_count() or 1)
 
-_Batch = list[tuple[ChunkRef, bytes | memoryview]]
+_Batch = list[tuple[ChunkRef, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Pipeline:
         self._numbers = dict.fromkeys(PackKind, 0)
         self._uploading: set[Future[UploadedPack]] = set()
 
-    def put(self, kind: PackKind, ref: ChunkRef, data: bytes | memoryview) -> bool:
+    def put(self, kind: PackKind, ref: ChunkRef, data: bytes) -> bool:
         """Takes a chunk; True when packs may have moved on, so that the caller should look."""
         self._batches[kind].append((ref, data))
         self._batch_bytes[kind] += ref.size

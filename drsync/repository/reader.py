@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from blake3 import blake3
+
 from drsync.errors import IntegrityError, ObjectMissing
 from drsync.repository.chunk import PackId, PlacedRef
 from drsync.repository.domain import Domain
@@ -85,6 +87,10 @@ class SessionReader:
         """The key of a pack that this session owns or refers to."""
         self._learn_key(pack)
         return PackCipher(self._domain.repository_id, self._session_keys[pack.session], pack)
+
+    def matches(self, ref: PlacedRef, data: bytes | memoryview) -> bool:
+        """Whether these are the chunk's bytes; reads nothing."""
+        return len(data) == ref.ref.size and blake3(data, key=self._domain.id_key).digest() == ref.ref.id
 
     @property
     def domain(self) -> Domain:

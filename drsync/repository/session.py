@@ -68,7 +68,7 @@ class Session:
         self.abort()
 
     def add(self, data: bytes | memoryview, *, kind: PackKind = PackKind.DATA) -> ChunkRef:
-        """Takes some bytes, which nobody may change afterwards, and names them."""
+        """Takes some bytes and names them."""
         size = len(data)
         if size > CHUNK_LIMIT:
             raise ValueError(f"a chunk of {size} bytes is over the limit")
@@ -82,7 +82,8 @@ class Session:
             return ref
         self._places[ref.id] = None
         self._added += size
-        if self._pipeline.put(kind, ref, data):
+        # A copy, so that the caller may fill its buffer again while this waits for a thread.
+        if self._pipeline.put(kind, ref, bytes(data)):
             self._collect(finish=False)
         return ref
 
@@ -94,9 +95,13 @@ class Session:
         """Refers to a chunk that an earlier session stored, without having its bytes."""
         if chunk.ref.id not in self._places:
             self._places[chunk.ref.id] = chunk.place
-            if chunk.place.pack.session != self.id:
-                self._needed.add(chunk.place.pack)
-        self._reused += chunk.ref.size
+            self._reused += chunk.ref.size
+            self.need(chunk.place.pack)
+
+    def need(self, pack: PackId) -> None:
+        """Says that what this session refers to lies in that pack, though it was not looked at."""
+        if pack.session != self.id:
+            self._needed.add(pack)
 
     def expect(self, chunks: Iterable[PlacedRef]) -> None:
         """Names chunks that may well be added again, so that finding them needs no index."""

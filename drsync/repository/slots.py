@@ -65,10 +65,7 @@ def wrap_for_passphrase(root: bytes, repository_id: str, passphrase: bytes) -> P
 
 def unwrap(slot: Slot, repository_id: str, key: KeyFile, *, what: str) -> bytes | None:
     """The root key; None when this key does not fit. Raises IntegrityError when it is another repository's."""
-    if isinstance(slot, AgeSlot):
-        opened = _open_age(slot, key, what)
-    else:
-        opened = _open_passphrase(slot, key.passphrase, what)
+    opened = _open_age(slot, key, what) if isinstance(slot, AgeSlot) else _open_passphrase(slot, key.passphrase, what)
     if opened is None:
         return None
     identity, root = opened[:16], opened[16:]
