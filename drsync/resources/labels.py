@@ -30,9 +30,8 @@ def parse_selector(text: str) -> LabelSelector:
 def selector_of(structure: Mapping[str, Any]) -> LabelSelector:
     """From `matchLabels` and `matchExpressions`, as in a manifest. Raises UserError."""
     text = "this matchLabels/matchExpressions"
-    labels: Any = structure.get("matchLabels") or {}
-    expressions: Any = structure.get("matchExpressions") or []
-    if not isinstance(labels, dict) or not isinstance(expressions, list):
+    labels, expressions = structure.get("matchLabels"), structure.get("matchExpressions")
+    if not isinstance(labels, dict | None) or not isinstance(expressions, list | None):
         raise _refused(text, "must be a mapping and a list")
     found = [_checked(key, "In", (value,), text) for key, value in mapping(labels).items()]
     for expression in items(expressions):
@@ -78,8 +77,8 @@ def _requirement(part: str, text: str) -> LabelRequirement:
 
 def _expression(expression: Mapping[str, Any], text: str) -> LabelRequirement:
     operator: Any = expression.get("operator")
-    given: Any = expression.get("values") or []
-    if not isinstance(given, list):
+    given: Any = expression.get("values")
+    if not isinstance(given, list | None):
         raise _refused(text, "holds `values` that are no list")
     values = items(given)
     if operator in ("In", "NotIn"):

@@ -112,16 +112,14 @@ def _left_out(selection: Selection, item: ResourceObject) -> str:
 
 def _why_not(selection: Selection, kind: ResourceKind, served: set[str]) -> str | None:
     """A reason to tell; empty when there is nothing to tell; None when the kind is listed."""
+    reason = exclusions.never(kind) or (None if _named(selection, kind) else exclusions.by_default(kind))
     missing = [verb for verb in ("list", "create") if verb not in kind.verbs]
-    if missing:
-        return f"the API server does not let anyone {missing[0]} it"
+    if missing and not reason:
+        reason = f"the API server does not let anyone {missing[0]} it"
     newer = exclusions.successor(kind)
     if newer and f"{kind.resource}.{newer}" in served:
-        return f"the same objects are taken as {kind.resource}.{newer}"
-    reason = exclusions.never(kind) or (not _named(selection, kind) and exclusions.by_default(kind)) or None
-    if reason:
-        return reason
-    return _not_wanted(selection, kind)
+        reason = f"the same objects are taken as {kind.resource}.{newer}"
+    return reason or _not_wanted(selection, kind)
 
 
 def _not_wanted(selection: Selection, kind: ResourceKind) -> str | None:
