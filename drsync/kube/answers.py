@@ -105,6 +105,8 @@ def error_of(answer: Answer, call: Call) -> DrsyncError:
             f"{call.server} no longer keeps the revision at which {call.what} were asked for.",
             remedy="list again from a fresh revision",
         )
+    if code < 400:
+        return garbage(call, f"it sends elsewhere with HTTP {code}, and credentials follow no redirect")
     if code == 409:
         return _conflict(status, call)
     if _is_outage(code, status, call):
@@ -118,6 +120,11 @@ def error_of(answer: Answer, call: Call) -> DrsyncError:
         status=code,
         reason=status.reason,
     )
+
+
+def is_absent(answer: Answer) -> bool:
+    """Whether an API server says that the object is not there; a proxy or a path that is not served also answer 404."""
+    return answer.status == 404 and status_of(answer).reason == "NotFound"
 
 
 def garbage(call: Call, why: str) -> ClusterUnreachable:

@@ -8,7 +8,7 @@ import msgspec
 
 from drsync.clock import Cancellation, Clock, Deadline
 from drsync.kube import routes
-from drsync.kube.answers import Answer, Call, error_of, garbage
+from drsync.kube.answers import Answer, Call, error_of, garbage, is_absent
 from drsync.kube.listing import Listing, ListQuery, Page, parse_object, read_object, read_page
 from drsync.kube.routes import Query
 from drsync.kube.watch import WatchEvent, watch
@@ -122,10 +122,10 @@ class KubeClient:
         return Listing(kind=query.kind, namespace=query.namespace, revision=first.revision, objects=tuple(objects))
 
     def get(self, kind: ResourceKind, namespace: str, name: str) -> ResourceObject | None:
-        """The object as it is now; None when it is not there."""
+        """The object as it is now; None when it is not there. RequestRejected (404) when its kind is not served."""
         call = self._call("get", kind, namespace, name)
         answer = self._wire.send(Request("GET", routes.item(kind, namespace, name), call))
-        if answer.status == 404:
+        if is_absent(answer):
             return None
         return read_object(kind, _good(answer, call), call)
 
@@ -203,7 +203,7 @@ class KubeClient:
         path = routes.with_query(routes.item(kind, namespace, name), _dry(dry_run=dry_run))
         call = self._call("delete", kind, namespace, name)
         answer = self._wire.send(Request("DELETE", path, call, msgspec.json.encode(options)))
-        if answer.status == 404:
+        if is_absent(answer):
             return False
         _good(answer, call)
         return True

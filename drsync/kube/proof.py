@@ -15,6 +15,7 @@ from drsync.clock import Cancellation, Clock
 from drsync.errors import ClusterUnreachable, PermissionDenied, RequestRejected
 from drsync.kube.answers import Call, garbage
 from drsync.kube.client import KubeClient
+from drsync.kube.discovery import discover
 from drsync.kube.listing import ListQuery, Page
 from drsync.model.resource import ResourceKind
 
@@ -122,7 +123,7 @@ def prove(client: KubeClient, clock: Clock, cancel: Cancellation, wants: Sequenc
         try:
             page = twice(partial(client.first_page, want.query()))
         except RequestRejected as error:
-            if error.status == 404:
+            if error.status == 404 and _is_unserved(client, want.kind):
                 return Proof(want=want, asked_at=asked_at, vanished=True)
             failures[want] = error.problem
         except (PermissionDenied, ClusterUnreachable) as error:
@@ -130,6 +131,16 @@ def prove(client: KubeClient, clock: Clock, cancel: Cancellation, wants: Sequenc
         else:
             return Proof(want=want, asked_at=asked_at, page=page, failures=failures)
     return Proof(want=wants[0], asked_at=asked_at, failures=failures)
+
+
+def _is_unserved(client: KubeClient, kind: ResourceKind) -> bool:
+    """Whether the server itself says so: a proxy's 404 would otherwise pass for an empty kind."""
+    try:
+        found = discover(client)
+    except (ClusterUnreachable, PermissionDenied, RequestRejected):
+        return False
+    doubtful = any(failure.group_version == kind.api_version for failure in found.failures)
+    return not doubtful and not any(served.group_resource == kind.group_resource for served in found.kinds)
 
 
 def twice(read: Callable[[], _T]) -> _T:

@@ -9,7 +9,14 @@ from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from drsync.clock import Cancellation, Clock
 from drsync.errors import ClusterUnreachable, DrsyncError
@@ -270,9 +277,9 @@ def _unreachable(call: Call, error: HTTPError) -> ClusterUnreachable:
 
 def _cause(error: Exception) -> str:
     """Why, without the object representations and URLs that urllib3 writes into its messages."""
-    if isinstance(error, ConnectTimeoutError):
-        return "no connection in time"
+    if isinstance(error.__cause__, OSError) and error.__cause__.strerror:
+        return plain(error.__cause__.strerror)
+    if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
+        return "it took too long"
     words = plain(str(error), 160)
-    if ">: " in words:
-        words = words.split(">: ", 1)[1]
-    return words.removeprefix("Failed to establish a new connection: ") or type(error).__name__
+    return words.split(">: ", 1)[-1] or type(error).__name__
