@@ -137,8 +137,8 @@ def _trim(state: CheckpointBody) -> CheckpointBody:
     if state.until is None:
         return state
     oldest = state.until - KEEP_ROWS
-    return replace(
-        state,
-        rows=tuple(row for row in state.rows if row.usable_at >= oldest),
-        missed=tuple(slot for slot in state.missed if slot.due_at >= oldest),
-    )
+    if state.rows and state.rows[0].usable_at < oldest:
+        state = replace(state, rows=tuple(row for row in state.rows if row.usable_at >= oldest))
+    if state.missed and state.missed[0].due_at < oldest:
+        state = replace(state, missed=tuple(slot for slot in state.missed if slot.due_at >= oldest))
+    return state
