@@ -58,7 +58,7 @@ class Tally:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(self.counts.items()))
-        return f"seeds {min(self.seeds)}–{max(self.seeds)} ({len(self.seeds)}): {counts}"
+        return f"seeds {min(self.seeds)}-{max(self.seeds)} ({len(self.seeds)}): {counts}"
 
 
 def play(seed: int, variant: Variant = AS_BUILT) -> Episode:

@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from pytest import MonkeyPatch
+import pytest
 
 from drsync.errors import Conflict, Unreachable
 from drsync.state import claim as claiming
@@ -29,12 +29,12 @@ class Variant:
     shows: str
     store: Callable[[], MemoryStore] = MemoryStore
     claim: Callable[..., HeldLease] | None = None
-    patch: Callable[[MonkeyPatch], None] | None = None
+    patch: Callable[[pytest.MonkeyPatch], None] | None = None
     prepare: Callable[[World, MemoryStore], None] | None = None
 
     @contextmanager
     def in_force(self) -> Generator[None, None, None]:
-        with MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch:
             if self.patch:
                 self.patch(patch)
             yield
@@ -72,7 +72,7 @@ class _Hashing(MemoryStore):
         return version
 
 
-def _believing(answer: bytes | None) -> Callable[[MonkeyPatch], None]:
+def _believing(answer: bytes | None) -> Callable[[pytest.MonkeyPatch], None]:
     """Without a nonce a writer cannot know its entry again, and takes one answer for all."""
 
     def create(store: ObjectStore, key: str, data: bytes) -> bytes | None:
@@ -85,7 +85,7 @@ def _believing(answer: bytes | None) -> Callable[[MonkeyPatch], None]:
     return lambda patch: patch.setattr(logging, "create_once", create)
 
 
-def _lease_without_nonce(patch: MonkeyPatch) -> None:
+def _lease_without_nonce(patch: pytest.MonkeyPatch) -> None:
     def same(document: Any) -> bytes:
         return json.dumps({**json.loads(encode(document)), "nonce": "", "sequence": 0}).encode()
 

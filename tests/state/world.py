@@ -72,7 +72,7 @@ class Actor:
 
 class World:
     def __init__(self, seed: int, store: ObjectStore) -> None:
-        self.dice = random.Random(seed)
+        self.dice = random.Random(seed)  # noqa: S311 - a seed gives the same world
         self.store = store
         self.now_s = 0.0
         self.freezes = self.dice.random() < 0.5
@@ -178,10 +178,10 @@ class SimStore:
         return self._write("replace", key, data, lambda: self._store.replace(key, data, version=version))
 
     def delete(self, key: str, *, version: str) -> None:
-        raise AssertionError("nothing here is ever deleted")
+        raise AssertionError(f"nothing here is ever deleted: {key} {version}")
 
     def retain(self, key: str, *, until: datetime) -> None:
-        raise AssertionError
+        raise AssertionError(f"nothing here is ever locked: {key} {until}")
 
     def get(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         # What never changes gives the same answer whenever it is asked.
