@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from drsync.cli.judging import exposure_words, is_breached, judge_policy, read_history, row_of
+from drsync.cli.judging import exposure_words, is_breached, row_of
 from drsync.cli.naming import new_suffix, tool_version
 from drsync.cli.options import Call, Duration, reading, stoppable
 from drsync.cli.output import print_document, tell
 from drsync.cli.progress import Progress
 from drsync.cli.sources import Source, policy_source
 from drsync.engine.backup import BackupOrder, BackupReport, backup, preview
+from drsync.engine.judging import judge_policy, read_history
 from drsync.engine.opening import access_to, find_cluster, opened_world
 from drsync.engine.volume_access import VolumeAccess
 from drsync.engine.world import World

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import click
 
-from drsync.cli.judging import read_history
 from drsync.cli.options import Call, Duration, reading
 from drsync.cli.output import Column, Listing, print_listing, tell
 from drsync.cli.rows import point_row, run_row
 from drsync.cli.sources import Source, Unreadable, config_of, each_source
+from drsync.engine.judging import read_history
 from drsync.errors import DrsyncError, UserError
 from drsync.state.journal import list_runs, read_run
 from drsync.state.log import policies

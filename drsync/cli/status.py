@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from drsync.cli.judging import exposure_words, judge_policy, read_history, row_of, unknown_row
+from drsync.cli.judging import exposure_words, row_of, unknown_row
 from drsync.cli.options import Call, reading
 from drsync.cli.output import Column, Listing, print_listing, tell
 from drsync.cli.sources import Source, Unreadable, each_source
+from drsync.engine.judging import judge_policy, read_history
 from drsync.errors import DrsyncError
 from drsync.units import print_duration, print_instant
 

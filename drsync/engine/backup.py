@@ -20,7 +20,7 @@ from drsync.model.facts import CaptureFacts
 from drsync.model.ids import point_id
 from drsync.model.plan import Plan
 from drsync.model.policy import ProtectionPolicy
-from drsync.model.recovery_point import RecoveryPoint, SealedPoint
+from drsync.model.recovery_point import MissedSlot, RecoveryPoint, SealedPoint
 from drsync.model.request import CaptureRequest
 from drsync.model.run import Outcome, Run, RunEnd
 from drsync.model.step import SealPoint
@@ -29,7 +29,7 @@ from drsync.state.claim import claim
 from drsync.state.holder import Holder
 from drsync.state.journal import Journal, create_run
 from drsync.state.lease import HeldLease, LeaseState, read_lease
-from drsync.state.log import CommitLog
+from drsync.state.log import CommitLog, MissedBody
 from drsync.state.policies import put_policy
 
 UNCERTAIN_CLOCK: Final = timedelta(seconds=1)
@@ -47,6 +47,10 @@ class BackupOrder:
     point_suffix: str
     holder: Holder
     tool_version: str
+    slot: datetime | None = None
+    """The slot of the schedule that this capture runs for; None when a person asked for it."""
+    passed: tuple[datetime, ...] = ()
+    """Earlier slots that nothing ran for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +76,29 @@ def backup(order: BackupOrder, world: World, access: VolumeAccess) -> BackupRepo
         with lease.keep_alive(world.cancel):
             if before and before.document.state is LeaseState.HELD:
                 close_dead_run(world, log, before.document.holder.run, order.run)
-            plan, inputs = _prepare(order, world, access, log)
-            return _carry_out(plan, inputs, world, lease)
+            if order.passed:
+                _note_missed(order, order.passed[-1], f"{len(order.passed)} slots passed", log, lease, world)
+            try:
+                plan, inputs = _prepare(order, world, access, log)
+                return _carry_out(plan, inputs, world, lease)
+            except DrsyncError as error:
+                if order.slot:
+                    _note_missed(order, order.slot, error.problem, log, lease, world)
+                raise
     finally:
         lease.release()
+
+
+def _note_missed(
+    order: BackupOrder, due_at: datetime, reason: str, log: CommitLog, lease: HeldLease, world: World
+) -> None:
+    """The ledger of the objective holds failures too. What ended the run matters more than that it is noted."""
+    try:
+        lease.check()
+        slot = MissedSlot(due_at=due_at, reason=reason, run=order.run)
+        log.append(MissedBody(slot=slot), epoch=lease.epoch, now=world.clock.now())
+    except DrsyncError:
+        return
 
 
 def preview(order: BackupOrder, world: World, access: VolumeAccess) -> tuple[Plan, CaptureFacts]:

@@ -1,0 +1,1 @@
+"""`drsync daemon`: captures on schedule, watches the objectives, tells people."""
