@@ -1,6 +1,7 @@
 """When captures are due: a pure function of the schedule, the policy's name and the time."""
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -35,11 +36,9 @@ def latest_slot(schedule: Schedule, policy: str, *, now: datetime) -> datetime |
     """The last slot that is not later than `now`."""
     look = _FIRST_LOOK
     while True:
-        found = None
-        for found in slots(schedule, policy, after=now - look, until=now):
-            pass
-        if found is not None or look > _LONGEST_LOOK:
-            return found
+        found = deque(slots(schedule, policy, after=now - look, until=now), maxlen=1)
+        if found or look > _LONGEST_LOOK:
+            return found[0] if found else None
         look *= 4
 
 

@@ -59,12 +59,11 @@ def longest_gap(expression: str, zone: str) -> timedelta:
     overnight = timedelta(days=_longest_days_apart(days)) - times[-1] + times[0]
     gap = max(within, overnight)
     changes = _clock_changes(ZoneInfo(zone))
-    if not changes or gap <= _HOUR:
-        return gap
-    if minute.startswith("*") and not hour.startswith("*"):
+    if changes and (minute.startswith("*") or hour.startswith("*")):
         # Such slots follow the clock on the wall: those in a skipped hour never come.
         gap = max(gap, *(_gap_around(expression, ZoneInfo(zone), change, gap) for change in changes))
-    return gap + _HOUR
+        return gap + _HOUR if gap >= timedelta(days=1) else gap
+    return gap + _HOUR if changes and gap >= _HOUR else gap
 
 
 def _times_of_day(minute: str, hour: str) -> list[timedelta]:

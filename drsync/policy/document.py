@@ -13,9 +13,11 @@ LONGEST_CHARACTERS = 256 * 1024
 """Of one file; a policy is a few KiB."""
 DEEPEST = 24
 """Nested collections; the deepest field of the schema is at 11."""
-MOST_NODES = 20_000
+MOST_NODES = 10_000
 """Of one file; keeps the cost of a hostile file well under a second."""
 LONGEST_SCALAR = 16 * 1024
+MOST_FAULTS = 100
+"""Of one file; after that it is not read on."""
 
 Scalar = str | int | float | bool | None
 
@@ -28,7 +30,7 @@ _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3}
 _MINUTES = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?", re.ASCII)
 _ODD_NUMBER = re.compile(
-    r"[-+]?(0[0-9_]+|0o[0-7_]+|0[xX][0-9a-fA-F_]+|0b[01_]+|\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|[0-9][0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?)"
+    r"[-+]?(0[0-9_]+|0o[0-7_]+|0[xX][0-9a-fA-F_]+|0b[01_]+|\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?)"
     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
     re.ASCII,
 )
@@ -124,6 +126,7 @@ class _Reader:
         self.starts: list[int] = []
         self._open: list[_Open] = []
         self._nodes = 0
+        self._faults = 0
 
     def take(self, event: yaml.Event) -> None:
         match event:
@@ -199,13 +202,13 @@ class _Reader:
         top.awaits_value = True
         top.key = None
         if not is_scalar or not isinstance(node.value, str):
-            self.faults.append(Fault(node.place, "", "A key must be a word.", "write one word before the colon"))
+            self._blame(Fault(node.place, "", "A key must be a word.", "write one word before the colon"))
         elif node.value == "<<":
-            self.faults.append(Fault(node.place, "", "`<<` merges another part of the file.", "write the fields out"))
+            self._blame(Fault(node.place, "", "`<<` merges another part of the file.", "write the fields out"))
         elif node.value in top.keys:
             first = top.keys[node.value].line
             problem = f"`{_short(node.value)}` is there twice; the first is on line {first}."
-            self.faults.append(Fault(node.place, "", problem, "remove one of them"))
+            self._blame(Fault(node.place, "", problem, "remove one of them"))
         else:
             top.keys[node.value] = node.place
             top.key = node.value
@@ -215,7 +218,15 @@ class _Reader:
         return Place(self.name, mark.line + 1, mark.column + 1) if mark else Place(self.name, 1, 1)
 
     def _refuse(self, event: yaml.Event, problem: str, remedy: str) -> None:
-        self.faults.append(Fault(self._place(event), "", problem, remedy))
+        self._blame(Fault(self._place(event), "", problem, remedy))
+
+    def _blame(self, fault: Fault) -> None:
+        self._faults += 1
+        if self._faults > MOST_FAULTS:
+            raise _TooMuch(
+                Fault(fault.place, "", "There are more faults than are worth a list.", "begin with the first")
+            )
+        self.faults.append(fault)
 
 
 def plain_scalar(text: str) -> Scalar:
@@ -270,10 +281,11 @@ def _syntax(name: str, error: yaml.MarkedYAMLError) -> Fault:
 def _cut(text: str, reader: _Reader) -> list[Document]:
     """Pairs each root with its lines; empty documents are dropped."""
     lines = re.split(r"\r\n|\r|\n", text)
-    ends = [*reader.starts[1:], len(lines)]
+    starts = [0, *reader.starts[1:]]
+    ends = [*starts[1:], len(lines)]
     return [
         Document(root=root, text=_lines(lines[start:end]))
-        for root, start, end in zip(reader.roots, reader.starts, ends, strict=False)
+        for root, start, end in zip(reader.roots, starts, ends, strict=False)
         if root.value is not None
     ]
 

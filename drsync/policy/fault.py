@@ -1,7 +1,8 @@
 """One thing that is wrong in a policy file, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 Path = tuple[str | int, ...]
 
@@ -44,6 +45,13 @@ def printable(text: str, longest: int = 60) -> str:
     """On one line, and short, whatever it was."""
     shown = "".join(c if c.isprintable() else "?" for c in text[:longest])
     return shown if len(text) <= longest else shown + "…"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant: the same letters in another order, or nearly the same."""
+    words = list(known)
+    swapped = [other for other in words if len(other) == len(word) and sorted(other) == sorted(word)]
+    return next(iter(swapped or get_close_matches(word[:60], words, n=1)), None)
 
 
 def summary(faults: Sequence[Fault], most: int = 50) -> str:

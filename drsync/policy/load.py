@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import PurePosixPath
 
 from drsync.errors import NotFound, PolicyInvalid
 from drsync.model.policy import ClusterTarget, Config, ProtectionPolicy
 from drsync.policy.check import check
 from drsync.policy.document import Document, read_documents
-from drsync.policy.fault import Fault, Place, printable, spell_path, summary
+from drsync.policy.fault import Fault, Place, closest, printable, spell_path, summary
 from drsync.policy.lower import lower_channel, lower_cluster, lower_policy, lower_store
 from drsync.policy.references import CONTEXT, Files, check_references
 from drsync.policy.schema.channel import ChannelFile
@@ -54,8 +53,8 @@ def find_policy(config: Config, policy: str) -> ProtectionPolicy:
     """Raises NotFound, with the closest name."""
     if policy in config.policies:
         return config.policies[policy]
-    close = get_close_matches(policy, config.policies, n=1)
-    remedy = f"did you mean {close[0]}?" if close else "see `drsync get policies`"
+    close = closest(policy, config.policies)
+    remedy = f"did you mean {close}?" if close else "see `drsync get policies`"
     raise NotFound(f"There is no policy `{printable(policy)}`.", remedy=remedy)
 
 

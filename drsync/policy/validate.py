@@ -1,14 +1,13 @@
 """One document against the model of its kind; pydantic's errors become sentences with a place and a remedy."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from drsync.policy.document import Document, Node, walk
-from drsync.policy.fault import Fault, Path, printable, spell_path
+from drsync.policy.document import MOST_FAULTS, Document, Node, walk
+from drsync.policy.fault import Fault, Path, closest, printable, spell_path
 from drsync.policy.fields import REFUSED_VALUES, Effect, field_name, row_of
 from drsync.policy.schema.channel import ChannelFile
 from drsync.policy.schema.cluster import ClusterFile
@@ -60,7 +59,7 @@ def validate(document: Document) -> tuple[PolicyFile | None, list[Fault]]:
         return MODELS[kind].model_validate(root.plain()), faults
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=True)
-        return None, faults + [_fault(MODELS[kind], root, detail) for detail in details]
+        return None, faults + [_fault(MODELS[kind], root, detail) for detail in details[:MOST_FAULTS]]
 
 
 def kind_of(root: Node) -> str:
@@ -91,8 +90,8 @@ def _unknown_kind(root: Node) -> Fault:
     kinds = ", ".join(MODELS)
     if node is None:
         return Fault(root.place, "kind", "The document has no kind.", f"add one of {kinds}")
-    close = get_close_matches(kind_of(root)[:60], MODELS, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"use one of {kinds}"
+    close = closest(kind_of(root), MODELS)
+    remedy = f"did you mean {close}?" if close else f"use one of {kinds}"
     return Fault(node.place, "kind", f"`{printable(kind_of(root))}` is not a kind of policy file.", remedy)
 
 
@@ -169,18 +168,18 @@ def _type_name(value: object) -> str:
 
 def _choice(expected: str, value: object) -> tuple[str, str]:
     choices = expected.replace("'", "").replace(" or ", ", ").split(", ")
-    close = get_close_matches(str(value)[:60], choices, n=1) if isinstance(value, str) else []
+    close = closest(value, choices) if isinstance(value, str) else None
     shown = f"`{printable(value)}`" if isinstance(value, str) else _type_name(value)
     if close:
-        return f"{shown} is not a choice here.", f"did you mean {close[0]}?"
+        return f"{shown} is not a choice here.", f"did you mean {close}?"
     return f"{shown} is not a choice here.", f"write {' or '.join(choices)}"
 
 
 def _unknown_field(model: type[BaseModel], path: Path) -> tuple[str, str]:
     name = printable(str(path[-1])) if path else ""
     known = _fields_at(model, path[:-1])
-    close = get_close_matches(name, known, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"use one of {', '.join(known)}" if known else "remove it"
+    close = closest(name, known)
+    remedy = f"did you mean {close}?" if close else f"use one of {', '.join(known)}" if known else "remove it"
     return f"`{name}` is not a field here.", remedy
 
 
