@@ -68,8 +68,9 @@ def write_kubeconfig(tmp_path: Path) -> Callable[..., Path]:
 def open_client(write_kubeconfig: Callable[..., Path], clock: QuickClock) -> Callable[..., KubeClient]:
     """A client for a server's URL."""
 
-    def open_(url: str, *, cancel: Cancellation | None = None, **entries: dict) -> KubeClient:
+    def open_(url: str, *, cancel: Cancellation | None = None, connections: int = 8, **entries: dict) -> KubeClient:
         target = ClusterTarget(name="here", kubeconfig=str(write_kubeconfig(url, **entries)))
-        return connect(target, clock=clock, cancel=cancel, timeouts=Timeouts(connect_s=2, read_s=2))
+        timeouts = Timeouts(connect_s=2, read_s=2)
+        return connect(target, clock=clock, cancel=cancel, timeouts=timeouts, connections=connections)
 
     return open_
