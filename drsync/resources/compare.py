@@ -13,8 +13,11 @@ _SETS: Final = frozenset({("metadata", "finalizers"), ("secrets",), ("imagePullS
 
 
 def differences(wanted: Any, live: Any, path: Path = ()) -> Iterator[Difference]:
-    """What `live` lacks of `wanted`. Fields that only `live` has are no difference: servers fill in defaults."""
-    if wanted == live:
+    """What `live` lacks of `wanted`. Fields that only `live` has are no difference: servers fill in defaults.
+
+    Servers leave out what is null or an empty list. An empty mapping may mean something: `podSelector: {}`.
+    """
+    if wanted is None or wanted == live:
         return
     if isinstance(wanted, dict) and isinstance(live, dict):
         there = cast("Fields", live)
@@ -22,7 +25,7 @@ def differences(wanted: Any, live: Any, path: Path = ()) -> Iterator[Difference]
             yield from differences(value, there.get(key), (*path, key))
     elif isinstance(wanted, list) and isinstance(live, list):
         yield from _in_lists(cast("list[Any]", wanted), cast("list[Any]", live), path)
-    elif not _nothing(wanted) or not _nothing(live):
+    elif wanted != [] or live is not None:
         yield path, live, wanted
 
 
@@ -39,8 +42,3 @@ def _in_lists(wanted: list[Any], live: list[Any], path: Path) -> Iterator[Differ
     else:
         for number, (want, there) in enumerate(zip(wanted, live, strict=True)):
             yield from differences(want, there, (*path, number))
-
-
-def _nothing(value: Any) -> bool:
-    """Servers leave out what is null or an empty list. An empty mapping may mean something: `podSelector: {}`."""
-    return value is None or value == []

@@ -26,6 +26,7 @@ def manifests() -> tuple[dict[str, Any], ...]:
     found: list[dict[str, Any]] = []
     for path in sorted(Path(folder).rglob("*.y*ml")):
         for document in yaml.load_all(path.read_text(), Loader=_Loader):
-            if isinstance(document, dict) and "kind" in document:
+            if isinstance(document, dict) and "kind" in document and "apiVersion" in document:
                 found.extend(document.get("items", []) if document["kind"].endswith("List") else [document])
-    return tuple(item for item in found if isinstance(item.get("metadata"), dict) and "name" in item["metadata"])
+    named = (item for item in found if isinstance(item.get("metadata"), dict) and "name" in item["metadata"])
+    return tuple(item for item in named if "kind" in item and "apiVersion" in item)
