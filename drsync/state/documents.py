@@ -1,13 +1,14 @@
 """Typed values ↔ JSON in the store. Whatever the bytes are, decoding gives a valid value or IntegrityError."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, SchemaValidator
+from pydantic_core import CoreSchema, PydanticSerializationError, SchemaValidator
 
-from drsync.errors import IntegrityError, ObjectExists, ObjectMissing, Unreachable
+from drsync.errors import DrsyncError, IntegrityError, ObjectExists, ObjectMissing, Unreachable
 from drsync.stores.object_store import Blob, ObjectStore
 
 T = TypeVar("T")
@@ -25,8 +26,18 @@ REMEDY: Final = (
 
 
 def encode(value: object) -> bytes:
-    """Compact JSON that `decode` reads back as an equal value."""
-    return _adapter(type(value)).dump_json(value)
+    """Compact JSON that `decode` reads back; what it would not read is never written."""
+    type_: type[Any] = type(value)
+    try:
+        data = _adapter(type_).dump_json(value, warnings="none", fallback=_as_json)
+        _ = _validator(type_).validate_json(data, strict=True)
+    except (PydanticSerializationError, ValidationError) as error:
+        why = _first_fault(error) if isinstance(error, ValidationError) else ascii(str(error))[1:-1][:200]
+        raise DrsyncError(
+            f"A {type_.__name__} cannot be kept in the store: {why}.",
+            remedy="nothing was written; please report this with the command that led here",
+        ) from None
+    return data
 
 
 def decode(type_: type[T], data: bytes, *, what: str) -> T:
@@ -67,6 +78,13 @@ def create_once(store: ObjectStore, key: str, data: bytes) -> bytes | None:
 
 def damaged(what: str, why: str) -> IntegrityError:
     return IntegrityError(f"{what} cannot be what drsync wrote: {why}.", remedy=REMEDY)
+
+
+def _as_json(value: Any) -> Any:
+    """For what is a Mapping by its type and something other than a dict by its nature."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[Any, Any]", value))
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from drsync.errors import AlreadyRunning, IntegrityError, LeaseLost, ObjectMissing, Unreachable, UserError, WrongKey
@@ -49,6 +50,8 @@ __all__ = [
 
 CHECKPOINT_EVERY: Final = 64
 """So a reader gets at most this many entries, whatever the log's age."""
+LONG: Final = 1_000
+"""Entries that are listed before a reader looks for the end by other means: one page."""
 COLLISIONS: Final = 100
 """Entries that others may squeeze in before an append gives up."""
 
@@ -83,7 +86,7 @@ class CommitLog:
     def read(self) -> History:
         """Raises IntegrityError when an entry is missing, damaged or not sealed by this store's key."""
         history = self._history
-        numbers = self._contiguous(history.sequence)
+        numbers = self._newest(history.sequence)
         if not numbers:
             return history
         newest = numbers[-1] - numbers[-1] % CHECKPOINT_EVERY
@@ -149,20 +152,44 @@ class CommitLog:
         data = fetch(self._store, entry_key(self.policy, sequence)).data
         return read_entry(data, policy=self.policy, sequence=sequence, key=self._key)
 
-    def _contiguous(self, after: int) -> list[int]:
-        """The numbers after this one. Raises IntegrityError when one between them is missing."""
-        prefix = f"log/{self.policy}/"
-        start = entry_key(self.policy, after) if after else ""
-        keys = (info.key.removeprefix(prefix) for info in self._store.list(prefix, after=start))
-        numbers = [int(match[0]) for key in keys if (match := _NUMBER.match(key))]
-        if not numbers:
-            return numbers
+    def _newest(self, after: int) -> list[int]:
+        """The numbers after this one, or from some checkpoint on. Raises IntegrityError when one is missing."""
+        numbers = list(islice(self._listed(after), LONG))
+        if len(numbers) == LONG:
+            start = self._late_checkpoint(numbers[-1])
+            return self._contiguous([start, *self._listed(start)], start)
         # Old entries may retire one day, in whole stretches that a checkpoint stands for.
-        first = numbers[0] if not after and numbers[0] % CHECKPOINT_EVERY == 0 else after + 1
+        retired = numbers and not after and numbers[0] % CHECKPOINT_EVERY == 0
+        return self._contiguous(numbers, numbers[0] if retired else after + 1)
+
+    def _contiguous(self, numbers: list[int], first: int) -> list[int]:
         for expected, number in enumerate(numbers, first):
             if number != expected:
                 raise _missing(self.policy, expected)
         return numbers
+
+    def _listed(self, after: int) -> Iterator[int]:
+        prefix = f"log/{self.policy}/"
+        for info in self._store.list(prefix, after=entry_key(self.policy, after) if after else ""):
+            if match := _NUMBER.match(info.key.removeprefix(prefix)):
+                yield int(match[0])
+
+    def _late_checkpoint(self, known: int) -> int:
+        """One of the last checkpoints of a long log, in a few looks instead of a page for each thousand entries.
+
+        Only a place to list from: whatever it finds, the listing after it tells all that follows.
+        """
+        low, step = known // CHECKPOINT_EVERY, 1
+        while self._has_checkpoint(low + step):
+            low, step = low + step, step * 2
+        while step > 1:
+            step //= 2
+            if self._has_checkpoint(low + step):
+                low += step
+        return low * CHECKPOINT_EVERY
+
+    def _has_checkpoint(self, count: int) -> bool:
+        return self._store.head(entry_key(self.policy, count * CHECKPOINT_EVERY)) is not None
 
     def _fetch(self, numbers: Sequence[int]) -> list[bytes]:
         if self._threads <= 1 or len(numbers) <= 2:
@@ -179,7 +206,7 @@ class CommitLog:
 
 def policies(store: ObjectStore) -> tuple[str, ...]:
     """The names that have a log, by one short listing each."""
-    return tuple(_policies(store))
+    return tuple(sorted(_policies(store)))
 
 
 def _policies(store: ObjectStore) -> Iterator[str]:
