@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from drsync.model.resource import Manifest
+from drsync.sandbox.tree import is_list, is_map
 
 Path = tuple[str, ...]
 
@@ -35,7 +36,7 @@ LIST_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 _DEFAULTED_KEYS: Mapping[str, Any] = {"protocol": "TCP"}
 _SETS = {"finalizers"}
-_ATOMIC = {"selector", "labelSelector", "podSelector", "namespaceSelector", "nodeSelector", "scaleTargetRef", "roleRef"}
+_ATOMIC = {"selector", "labelSelector", "podSelector", "namespaceSelector", "nodeSelector", "roleRef"}
 _STRUCTS = {
     "metadata",
     "spec",
@@ -54,6 +55,9 @@ _STRUCTS = {
     "spec.containers",
     "spec.resources",
     "spec.names",
+    "spec.podSelector",
+    "spec.jobTemplate.metadata",
+    "spec.jobTemplate.spec.template.metadata",
     "status.loadBalancer",
 }
 _UNOWNED = {
@@ -92,16 +96,16 @@ class _Mode(msgspec.Struct, frozen=True):
 
 def _walk(found: dict[Path, Any], path: Path, dotted: str, value: Any, mode: _Mode) -> None:
     name = path[-1][2:]
-    if isinstance(value, dict) and value and name not in _ATOMIC:
-        _walk_map(found, path, dotted, value, mode)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(value, list) and value and (keys := list_keys(name, value, custom=mode.custom, dotted=dotted)):  # pyright: ignore[reportUnknownArgumentType]
-        _walk_items(found, path, dotted, value, keys, mode)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(value, list) and name in _SETS:
+    if is_map(value) and value and name not in _ATOMIC:
+        _walk_map(found, path, dotted, value, mode)
+    elif is_list(value) and value and (keys := list_keys(name, value, custom=mode.custom, dotted=dotted)):
+        _walk_items(found, path, dotted, value, keys, mode)
+    elif is_list(value) and name in _SETS:
         if not mode.applied:
             found[path] = CONTAINER
-        for item in value:  # pyright: ignore[reportUnknownVariableType]
+        for item in value:
             found[*path, "v:" + msgspec.json.encode(item).decode()] = item
-    else:
+    elif value != {} or mode.custom or dotted not in _STRUCTS:
         found[path] = value
 
 
@@ -134,7 +138,7 @@ def list_keys(name: str, items: list[Any], *, custom: bool, dotted: str) -> tupl
     """The fields that tell a list's items apart; empty for a list that is one value."""
     if custom and not dotted.startswith("metadata."):
         return ()
-    if not all(isinstance(item, dict) for item in items):
+    if not all(is_map(item) for item in items):
         return ()
     keys = LIST_KEYS.get(name, ())
     if name == "ports":

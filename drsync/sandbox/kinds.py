@@ -47,10 +47,10 @@ rbac.authorization.k8s.io/v1 clusterrolebindings ClusterRoleBinding c - - -
 rbac.authorization.k8s.io/v1 clusterroles ClusterRole c - - -
 rbac.authorization.k8s.io/v1 rolebindings RoleBinding n - - -
 rbac.authorization.k8s.io/v1 roles Role n - - -
-storage.k8s.io/v1 csidrivers CSIDriver c o - -
-storage.k8s.io/v1 csinodes CSINode c o - -
+storage.k8s.io/v1 csidrivers CSIDriver c or - -
+storage.k8s.io/v1 csinodes CSINode c or - -
 storage.k8s.io/v1 storageclasses StorageClass c o sc -
-storage.k8s.io/v1 volumeattachments VolumeAttachment c so - -
+storage.k8s.io/v1 volumeattachments VolumeAttachment c sor - -
 admissionregistration.k8s.io/v1 mutatingwebhookconfigurations MutatingWebhookConfiguration c gr - api-extensions
 admissionregistration.k8s.io/v1 validatingadmissionpolicies ValidatingAdmissionPolicy c sgr - api-extensions
 admissionregistration.k8s.io/v1 validatingadmissionpolicybindings ValidatingAdmissionPolicyBinding c gr - api-extensions
@@ -90,6 +90,9 @@ class ServedKind:
     def resource(self) -> str:
         """What the store files it under: the same for every version."""
         return self.kind.group_resource
+
+    def with_kind(self, manifest: Manifest) -> Manifest:
+        return {"kind": self.kind.kind, "apiVersion": self.kind.api_version, **manifest}
 
     @property
     def head(self) -> bytes:

@@ -66,6 +66,7 @@ def begin(served: ServedKind, manifest: Manifest, namespace: str, *, now: dateti
     if meta.get("resourceVersion"):
         raise ApiError(500, "resourceVersion should not be set on objects to be created")
     settle_namespace(meta, namespace)
+    tidy(meta)
     for field in _SERVER_OWNED:
         meta.pop(field, None)
     if not meta.get("name") and meta.get("generateName"):
@@ -74,6 +75,8 @@ def begin(served: ServedKind, manifest: Manifest, namespace: str, *, now: dateti
     meta["creationTimestamp"] = timestamp(now)
     if served.counts_generation:
         meta["generation"] = 1
+    if served.resource == "namespaces":
+        meta.setdefault("labels", {})["kubernetes.io/metadata.name"] = meta.get("name")
 
 
 def carry_over(manifest: Manifest, old: Manifest) -> None:
@@ -85,6 +88,14 @@ def carry_over(manifest: Manifest, old: Manifest) -> None:
         else:
             meta.pop(field, None)
     meta.pop("selfLink", None)
+    tidy(meta)
+
+
+def tidy(meta: dict[str, Any]) -> None:
+    """Empty lists and maps are not kept."""
+    for field in ("finalizers", "ownerReferences", "labels", "annotations"):
+        if field in meta and not meta[field]:
+            del meta[field]
 
 
 def settle_namespace(meta: dict[str, Any], namespace: str) -> None:
@@ -107,7 +118,7 @@ def faults(served: ServedKind, manifest: Manifest) -> Iterator[Cause]:
         yield from _key_faults(key.lower(), "metadata.annotations")
     yield from _owner_faults(meta.get("ownerReferences") or [])
     for index, finalizer in enumerate(meta.get("finalizers") or ()):
-        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+        if not served.kind.group and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
             why = "name is neither a standard finalizer name nor is it fully qualified"
             yield _wrong(finalizer, why, f"metadata.finalizers[{index}]")
 

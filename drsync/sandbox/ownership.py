@@ -6,6 +6,7 @@ from typing import Any
 
 from drsync.model.resource import Manifest
 from drsync.sandbox.fields import Path, fields_of, from_fields_v1, to_fields_v1
+from drsync.sandbox.kinds import ServedKind
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,9 +62,12 @@ def write(manifest: Manifest, ownership: Ownership) -> None:
         manifest["metadata"]["managedFields"] = entries
 
 
-def created(manifest: Manifest, manager: Manager, *, custom: bool, now: str) -> None:
-    """Everything in a new object belongs to who made it."""
-    write(manifest, {manager: Owned(now, set(fields_of(manifest, custom=custom)))})
+def created(manifest: Manifest, manager: Manager, *, served: ServedKind, now: str) -> None:
+    """Everything in a new object belongs to who made it, but for what the server added of its own."""
+    sent = {key: value for key, value in manifest.items() if not (served.has_status and key == "status")}
+    if served.resource == "namespaces":
+        sent.pop("spec", None)
+    write(manifest, {manager: Owned(now, set(fields_of(sent, custom=served.custom)))})
 
 
 def updated(manifest: Manifest, old: Manifest, manager: Manager, *, custom: bool, now: str) -> None:

@@ -11,6 +11,8 @@ from drsync.sandbox.answers import ApiError, Cause
 from drsync.sandbox.registry import Place
 from drsync.sandbox.storage import Storage, Stored
 
+_ANY_REVISION = -1
+"""In a token: go on with whatever is there now."""
 _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 
 
@@ -85,8 +87,10 @@ def list_objects(storage: Storage, place: Place, query: ListQuery) -> bytes:
 def _from_where(storage: Storage, query: ListQuery) -> tuple[int, str]:
     if query.token:
         token = _decode(query.token)
+        if token.rv == _ANY_REVISION:
+            return storage.revision, token.start
         if token.rv < storage.compacted:
-            raise _expired_token(storage, token)
+            raise _expired_token(token)
         return token.rv, token.start
     asked = _number(query.revision) if query.revision else 0
     if asked > storage.revision:
@@ -134,14 +138,14 @@ def _decode(text: str) -> _Token:
         raise ApiError(400, "invalid continue token: continue key is not valid: not base64-encoded JSON") from error
 
 
-def _expired_token(storage: Storage, token: _Token) -> ApiError:
+def _expired_token(token: _Token) -> ApiError:
     error = answers.expired(
         "The provided continue parameter is too old to display a consistent list result. You can start a new list "
         "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
         "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
         "modified, or deleted between the time the first chunk was returned and now may show up in the list."
     )
-    fresh = _Token(storage.revision, token.start)
+    fresh = _Token(_ANY_REVISION, token.start)
     error.list_meta = {"continue": _encode(fresh)}
     return error
 

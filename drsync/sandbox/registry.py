@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from drsync.model.resource import Manifest
-from drsync.sandbox import admission, answers, metadata, ownership
+from drsync.sandbox import admission, answers, checks, metadata, ownership
+from drsync.sandbox.addresses import Addresses
 from drsync.sandbox.answers import ApiError, Cause
 from drsync.sandbox.kinds import Kinds, ServedKind
-from drsync.sandbox.ownership import Manager
+from drsync.sandbox.ownership import Manager, Ownership
 from drsync.sandbox.storage import Storage
 
 CONTROLLER = "drsync-sandbox"
@@ -43,8 +44,9 @@ class WriteOptions:
     """How a write was asked for."""
 
     manager: str = CONTROLLER
-    operation: str = "Update"
     dry_run: bool = False
+    ownership: Ownership | None = None
+    """Who owns what afterwards, when the writer knows; else it is found by comparing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class Registry:
 
     kinds: Kinds
     storage: Storage
+    addresses: Addresses
     now: Now = field(default=utc_now)
 
     def get(self, place: Place) -> Manifest:
@@ -86,15 +89,21 @@ class Registry:
         name = str(manifest["metadata"].get("name") or "")
         if served.kind.namespaced:
             self._admit_namespace(served, namespace, name)
-        admission.admit_new(served, manifest)
-        self._refuse(served, name, [*metadata.faults(served, manifest)])
+        admission.begin(served, manifest)
+        if options.ownership is None:
+            now = metadata.timestamp(self.now())
+            ownership.created(manifest, _manager(place, options), served=served, now=now)
+        else:
+            ownership.write(manifest, options.ownership)
+        admission.admit_new(served, manifest, self.storage)
+        self._refuse(served, name, [*metadata.faults(served, manifest), *admission.faults(served, manifest)])
         target = Place(served=served, namespace=namespace, name=name)
         if self.storage.get(served.resource, target.key) is not None:
             raise answers.already_exists(served, name)
-        if options.operation == "Update":
-            ownership.created(
-                manifest, _manager(place, options), custom=served.custom, now=metadata.timestamp(self.now())
-            )
+        if served.kind.namespaced:
+            admission.refuse_over_quota(served, namespace, name, self.storage)
+        if served.resource == "services":
+            self.addresses.allocate(served, manifest, None)
         if not options.dry_run:
             self.storage.put(served.resource, target.key, manifest)
         return manifest
@@ -109,12 +118,18 @@ class Registry:
         metadata.carry_over(manifest, old)
         meta["resourceVersion"] = old["metadata"]["resourceVersion"]
         manifest = admission.admit_update(place.served, manifest, old, subresource=place.subresource)
+        if place.served.resource == "services" and not place.subresource:
+            self.addresses.allocate(place.served, manifest, old)
         causes = [
             *metadata.faults(place.served, manifest),
             *metadata.finalizer_faults(manifest, old),
+            *admission.faults(place.served, manifest),
+            *checks.update_faults(place.served, manifest, old),
         ]
         self._refuse(place.served, place.name, causes)
-        if options.operation == "Update":
+        if options.ownership is not None:
+            ownership.write(manifest, options.ownership)
+        else:
             now = metadata.timestamp(self.now())
             ownership.updated(manifest, old, _manager(place, options), custom=place.served.custom, now=now)
         return self._store(place, manifest, old, options)
@@ -125,7 +140,11 @@ class Registry:
         admission.refuse_delete(place.served, place.name)
         manifest = self.get(place)
         meta = manifest["metadata"]
-        finalizers = _finalizers(meta.get("finalizers") or [], options.propagation)
+        propagation = options.propagation or ("Orphan" if place.served.resource in admission.ORPHANING else "")
+        finalizers = [
+            *_finalizers(meta.get("finalizers") or [], propagation),
+            *admission.finalizers_of_death(place.served, manifest),
+        ]
         if not finalizers and not admission.dies_slowly(place.served, manifest):
             if not options.dry_run:
                 manifest = self.storage.remove(place.served.resource, place.key).manifest()
@@ -193,7 +212,7 @@ def _finalizers(present: list[str], propagation: str) -> list[str]:
 
 
 def _manager(place: Place, options: WriteOptions) -> Manager:
-    return Manager(options.operation, options.manager, place.served.kind.api_version, place.subresource)
+    return Manager("Update", options.manager, place.served.kind.api_version, place.subresource)
 
 
 def _check_version(place: Place, manifest: Manifest, old: Manifest) -> None:

@@ -8,10 +8,11 @@ import msgspec
 import yaml
 
 from drsync.model.resource import Manifest
-from drsync.sandbox import answers
+from drsync.sandbox import answers, patches
 from drsync.sandbox.answers import ApiError, Cause
 from drsync.sandbox.kinds import Kinds, ServedKind
 from drsync.sandbox.registry import DeleteOptions, Place, WriteOptions
+from drsync.sandbox.tree import is_map
 
 _POLICIES = ("Foreground", "Background", "Orphan")
 _MAX_MANAGER_BYTES = 128
@@ -54,26 +55,36 @@ def place(kinds: Kinds, path: ResourcePath) -> Place:
     return Place(served=served, namespace=namespace, name=name, subresource=subresource)
 
 
-def manifest(served: ServedKind, body: bytes, media_type: str) -> Manifest:
-    """The body as an object of that kind, without kind and apiVersion."""
+def manifest(served: ServedKind, body: bytes, media_type: str, *, strict: bool = False) -> Manifest:
+    """The body as an object of that kind, without kind and apiVersion. `strict`: the body must name its kind."""
     if media_type not in ("application/json", "application/yaml", ""):
         raise answers.unsupported(
             "the body of the request was in an unknown format - accepted media types include: "
             "application/json, application/yaml"
         )
     decoded = decode(body, as_yaml=media_type == "application/yaml", kind=served.kind.kind)
+    if strict and not (decoded.get("kind") and decoded.get("apiVersion")):
+        raise ApiError(400, "invalid object type: /, Kind=")
     return strip_kind(served, decoded)
 
 
 def decode(body: bytes, *, as_yaml: bool, kind: str) -> Manifest:
     try:
-        decoded: Any = yaml.safe_load(body) if as_yaml else msgspec.json.decode(body)
+        decoded: Any = _decode_yaml(body) if as_yaml else msgspec.json.decode(body)
     except (msgspec.MsgspecError, yaml.YAMLError, UnicodeDecodeError) as error:
         why = "unexpected end of JSON input" if not body or "truncated" in str(error) else str(error)
         raise _unrecognized(kind, why) from error
-    if not isinstance(decoded, dict):
+    if not is_map(decoded):
         raise _unrecognized(kind, "json: cannot unmarshal into Go value of type struct")
-    return decoded  # pyright: ignore[reportUnknownVariableType]
+    return decoded
+
+
+def _decode_yaml(body: bytes) -> Any:
+    """JSON is YAML, and read much faster as what it is."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return yaml.safe_load(body)
 
 
 def _unrecognized(kind: str, why: str) -> ApiError:
@@ -107,6 +118,18 @@ def write_options(query: Mapping[str, str], user_agent: str, *, verb: str) -> Wr
         raise answers.invalid_options(kind, [Cause("FieldValueTooLong", why, "fieldManager")])
     asked = manager or user_agent.split("/", maxsplit=1)[0] or "unknown"
     return WriteOptions(manager=asked, dry_run=_dry_run(query.get("dryRun", ""), kind))
+
+
+def patch_options(query: Mapping[str, str], user_agent: str, media_type: str) -> WriteOptions:
+    """As for other writes, and an apply must say who applies; nothing else may be forced."""
+    if media_type == patches.APPLY:
+        if not query.get("fieldManager"):
+            cause = Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
+            raise answers.invalid_options("PatchOptions", [cause])
+    elif query.get("force"):
+        cause = Cause("FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force")
+        raise answers.invalid_options("PatchOptions", [cause])
+    return write_options(query, user_agent, verb="Patch")
 
 
 def _dry_run(asked: str, kind: str) -> bool:

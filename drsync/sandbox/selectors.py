@@ -7,6 +7,7 @@ from typing import Any
 from drsync.model.resource import Manifest
 from drsync.sandbox.answers import ApiError
 from drsync.sandbox.kinds import ServedKind
+from drsync.sandbox.tree import is_map
 
 Predicate = Callable[[Manifest], bool]
 
@@ -143,8 +144,8 @@ def _field_test(path: list[str], wanted: bool, value: str) -> Predicate:  # noqa
     def test(manifest: Manifest) -> bool:
         found: Any = manifest
         for part in path:
-            found = found.get(part) if isinstance(found, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        text = "" if found is None else str(found)  # pyright: ignore[reportUnknownArgumentType]
+            found = found.get(part) if is_map(found) else None
+        text = "" if found is None else str(found)
         return (text == value) is wanted
 
     return test

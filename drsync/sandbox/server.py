@@ -8,9 +8,11 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from drsync.sandbox import answers, discovery, reading, requests
+from drsync.sandbox import answers, apply, discovery, patches, reading, requests, selectors, watching
 from drsync.sandbox.answers import ApiError
 from drsync.sandbox.cluster import Cluster
+from drsync.sandbox.controllers.loop import MALFORMED
+from drsync.sandbox.ownership import Manager
 from drsync.sandbox.registry import DeleteOptions, Place
 
 _MAX_BODY_BYTES = 3 * 1024 * 1024
@@ -19,6 +21,9 @@ _GZIP_FROM_BYTES = 128 * 1024
 """The real server compresses from here on."""
 _GZIP_WBITS = 31
 _JSON = "application/json"
+_TRUE = ("true", "1")
+_WATCH_S = 1800.0
+"""How long a watch lasts that does not say; the real server takes half an hour to an hour."""
 _HEALTH = (["healthz"], ["readyz"], ["livez"])
 
 
@@ -38,6 +43,9 @@ class ApiServer:
             if error.plain:
                 return web.Response(status=error.code, text=f"{error}\n")
             return _send(error.code, msgspec.json.encode(error.body()))
+        except MALFORMED as error:
+            refused = ApiError(400, f"the object provided is malformed: {error!r}")
+            return _send(400, msgspec.json.encode(refused.body()))
         except OSError as error:
             refused = ApiError(500, f"etcdserver: {error.strerror or error}")
             return _send(500, msgspec.json.encode(refused.body()))
@@ -85,6 +93,8 @@ class ApiServer:
         return msgspec.json.encode(found)
 
     async def _read(self, request: web.BaseRequest, place: Place) -> web.StreamResponse:
+        if request.query.get("watch") in _TRUE:
+            return await self._watch(request, place)
         if place.name:
             manifest = self._cluster.registry.get(place)
             return _send(200, _object(place, manifest))
@@ -104,8 +114,62 @@ class ApiServer:
                 return 200, _object(place, registry.replace(place, manifest, options))
             case "DELETE", True:
                 return 200, self._delete(place, requests.delete_options(request.query, body))
+            case "PATCH", True:
+                return self._patch(request, place, body)
+            case "DELETE", False if "deletecollection" in place.served.kind.verbs:
+                return 200, self._delete_collection(request, place, body)
             case _:
                 raise answers.method_not_allowed()
+
+    def _patch(self, request: web.BaseRequest, place: Place, body: bytes) -> tuple[int, bytes]:
+        registry, media_type = self._cluster.registry, request.content_type
+        if media_type not in (patches.APPLY, patches.MERGE, patches.JSON_PATCH):
+            known = ", ".join((patches.JSON_PATCH, patches.MERGE, patches.APPLY))
+            raise answers.unsupported(
+                f"the body of the request was in an unknown format - accepted media types include: {known}"
+            )
+        options = requests.patch_options(request.query, request.headers.get("User-Agent", ""), media_type)
+        if media_type == patches.APPLY:
+            wanted = requests.manifest(place.served, body, "application/yaml", strict=True)
+            manager = Manager("Apply", options.manager, place.served.kind.api_version, place.subresource)
+            force = request.query.get("force") == "true"
+            application = apply.Application(wanted=wanted, manager=manager, force=force, options=options)
+            new, manifest = apply.apply(registry, place, application)
+            return 201 if new else 200, _object(place, manifest)
+        live = place.served.with_kind(registry.get(place))
+        patched = requests.strip_kind(place.served, patches.patch(live, body, media_type))
+        return 200, _object(place, registry.replace(place, patched, options, patched=True))
+
+    def _delete_collection(self, request: web.BaseRequest, place: Place, body: bytes) -> bytes:
+        query = reading.parse(request.query)
+        wanted = selectors.predicate(place.served, query.labels, query.fields)
+        options = requests.delete_options(request.query, body)
+        listed = reading.list_objects(self._cluster.storage, place, query)
+        for one in self._cluster.registry.places(place.served, place.namespace):
+            if wanted is None or wanted(self._cluster.registry.get(one)):
+                self._cluster.registry.delete(one, options)
+        return listed
+
+    async def _watch(self, request: web.BaseRequest, place: Place) -> web.StreamResponse:
+        query = reading.parse(request.query)
+        watching.first_revision(query, self._cluster.storage)
+        watch = watching.Watch(
+            place=place,
+            query=query,
+            timeout_s=float(request.query.get("timeoutSeconds") or _WATCH_S),
+            bookmarks=request.query.get("allowWatchBookmarks") in _TRUE,
+        )
+        lines = watching.stream(self._cluster.storage, self._cluster.waker, watch)
+        response = web.StreamResponse(headers={"Content-Type": _JSON})
+        await response.prepare(request)
+        try:
+            async for line in lines:
+                if line:
+                    await response.write(line)
+            await response.write_eof()
+        except ConnectionError:
+            pass  # The client went; that ends a watch.
+        return response
 
     def _delete(self, place: Place, options: DeleteOptions) -> bytes:
         deleted = self._cluster.registry.delete(place, options)

@@ -34,12 +34,13 @@ async def serve(
     """Answers on the socket until `stop` is set; then closes the cluster."""
     runner = web.ServerRunner(web.Server(ApiServer(cluster, token=token).handle, access_log=None), shutdown_timeout=1)
     await runner.setup()
-    forgetting = asyncio.create_task(_forget(cluster, compact_every_s))
+    tasks = [asyncio.create_task(cluster.controllers.run()), asyncio.create_task(_forget(cluster, compact_every_s))]
     try:
         await web.SockSite(runner, listener).start()
         await stop.wait()
     finally:
-        forgetting.cancel()
+        for task in tasks:
+            task.cancel()
         await runner.cleanup()
         cluster.close()
 

@@ -23,12 +23,36 @@ class ChangeType(StrEnum):
     DELETED = "DELETED"
 
 
+class OwnerUid(msgspec.Struct):
+    uid: str = ""
+
+
+class HeadMetadata(msgspec.Struct):
+    """The metadata that decides what else has to be looked at."""
+
+    uid: str
+    deletionTimestamp: str | None = None  # noqa: N815
+    finalizers: list[str] | None = None
+    ownerReferences: list[OwnerUid] | None = None  # noqa: N815
+
+
+class Head(msgspec.Struct):
+    metadata: HeadMetadata
+
+
+_HEADS = msgspec.json.Decoder(Head)
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """One version of one object."""
 
     revision: int
     raw: bytes
+
+    def head(self) -> Head:
+        """The few facts of the metadata, read without the rest."""
+        return _HEADS.decode(self.raw)
 
     def manifest(self) -> Manifest:
         """A fresh copy that the caller may change."""
