@@ -21,7 +21,7 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\uffff]+")
 # RBAC's own words; admission, quota and terminating namespaces answer 403 too, and those are about one object.
 _RBAC = re.compile(r'\b(?:User "|cannot \w+ resource)')
 # A storage hiccup arrives as a plain 500; only its words tell it from a verdict on the object.
-_STORAGE = re.compile(r"etcdserver:|rpc error:|context deadline exceeded|connection refused$")
+_STORAGE = re.compile(r"^(?:Internal error occurred: )?(?:etcdserver:|rpc error:|context deadline exceeded)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,10 @@ class KubeClient:
         options: dict[str, object] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid:
             options["preconditions"] = {"uid": uid}
-        path = routes.with_query(routes.item(kind, namespace, name), _dry(dry_run=dry_run))
+        if dry_run:
+            # in the body, for the server ignores the query where there is a body, and deletes
+            options["dryRun"] = ["All"]
+        path = routes.item(kind, namespace, name)
         call = self._call("delete", kind, namespace, name)
         answer = self._wire.send(Request("DELETE", path, call, msgspec.json.encode(options)))
         if is_absent(answer):

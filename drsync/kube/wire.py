@@ -25,6 +25,8 @@ from drsync.kube.answers import Answer, Call, error_of, garbage, plain, status_o
 # Waits double from 0.1 s: five tries outlast a dropped connection and an etcd leader election.
 _ATTEMPTS = 5
 _FIRST_WAIT_S = 0.1
+# A 504 comes after the server has waited itself, for seconds or for a minute.
+_ATTEMPTS_AFTER_504 = 2
 _BUDGET_S = 30.0
 # What a page of the largest objects may take; more is not an API server's answer.
 _BODY_LIMIT = 1 << 30
@@ -132,7 +134,7 @@ class Wire:
                 renewed = True
                 continue
             wait_s = None if wait_s is None else max(wait_s, _backoff(attempt))
-            if wait_s is None or attempt >= _ATTEMPTS or self._clock.boot_s() + wait_s > ends_s:
+            if wait_s is None or attempt >= _attempts(outcome) or self._clock.boot_s() + wait_s > ends_s:
                 if isinstance(outcome, Answer):
                     return outcome
                 raise outcome
@@ -236,6 +238,11 @@ def _pieces(response: urllib3.BaseHTTPResponse, call: Call) -> Iterator[bytes]:
             yield piece
     except HTTPError as error:
         raise _unreachable(call, error) from error
+
+
+def _attempts(outcome: Answer | DrsyncError) -> int:
+    waited_there = isinstance(outcome, Answer) and outcome.status == 504
+    return _ATTEMPTS_AFTER_504 if waited_there else _ATTEMPTS
 
 
 def _backoff(attempt: int) -> float:

@@ -43,6 +43,7 @@ def failed(code, *, reason="", message="", verb="create", secret=False, causes=(
         (422, "Invalid", "spec.clusterIP: in use", RequestRejected),
         (429, "TooManyRequests", "", ClusterUnreachable),
         (500, "InternalError", "failed calling webhook", RequestRejected),
+        (500, "InternalError", "failed calling webhook: connection refused", RequestRejected),
         (500, "InternalError", "etcdserver: leader changed", ClusterUnreachable),
         (503, "ServiceUnavailable", "", ClusterUnreachable),
         (504, "Timeout", "", ClusterUnreachable),

@@ -110,7 +110,7 @@ def test_writes_ask_as_the_api_server_expects(open_client):
         client.replace(CONFIG_MAPS, "shop", "settings", OBJECT, subresource="status")
         client.apply(CONFIG_MAPS, "shop", "settings", OBJECT, manager="argocd", force=True)
         client.merge_patch(CONFIG_MAPS, "shop", "settings", b"{}")
-        client.delete(CONFIG_MAPS, "shop", "settings", uid="u")
+        client.delete(CONFIG_MAPS, "shop", "settings", uid="u", dry_run=True)
 
     base = "/api/v1/namespaces/shop/configmaps"
     assert [(asked.method, asked.path, asked.headers["Content-Type"]) for asked in server.asked] == [
@@ -120,7 +120,8 @@ def test_writes_ask_as_the_api_server_expects(open_client):
         ("PATCH", f"{base}/settings?fieldManager=drsync", "application/merge-patch+json"),
         ("DELETE", f"{base}/settings", "application/json"),
     ]
-    assert json.loads(server.asked[-1].body)["preconditions"] == {"uid": "u"}
+    options = json.loads(server.asked[-1].body)
+    assert (options["preconditions"], options["dryRun"]) == ({"uid": "u"}, ["All"])
 
 
 def test_a_stale_replace_is_told(open_client):
