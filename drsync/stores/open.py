@@ -45,6 +45,7 @@ def _driver(address: StoreUrl, *, clock: Clock, parallel: int) -> ObjectStore:
     if isinstance(address, FileUrl):
         return FileStore(address.directory, clock=clock)
     # boto3 takes a third of a second to import; only who uses S3 pays for it.
-    from drsync.stores.drivers.s3 import open_s3  # noqa: PLC0415
+    from drsync.stores.drivers.s3 import S3Store  # noqa: PLC0415
+    from drsync.stores.drivers.s3_client import S3Asker  # noqa: PLC0415
 
-    return open_s3(address, clock=clock, connections=parallel)
+    return S3Store(address, asker=S3Asker(address, clock=clock, connections=parallel), clock=clock)
