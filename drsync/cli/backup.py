@@ -137,6 +137,7 @@ def _document(
         ],
         "timings": dict(done.timings),
         "requests": dict(counting.counts) if isinstance(counting, Counting) else {},
+        "storeWrites": _writes(counting) if isinstance(counting, Counting) else {},
     }
 
 
@@ -157,3 +158,12 @@ def _text(done: BackupReport, rows: list[Mapping[str, Any]]) -> str:
     if not point.complete:
         lines.append("next: mend what is missing and run the same command again; a partial point never counts")
     return "\n".join(lines)
+
+
+def _writes(store: Counting) -> dict[str, int]:
+    """Objects that this process wrote, by the first part of their key; movers count their own."""
+    written: dict[str, int] = {}
+    for (call, part), count in store.pairs.items():
+        if call in ("create", "replace"):
+            written[part] = written.get(part, 0) + count
+    return written

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -45,6 +46,7 @@ _SHOWN = 12
 @click.option("--existing", type=click.Choice([e.value for e in Existing]), default="skip", show_default=True,
               help="What to do with objects that are there and differ.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Yes to --existing merge or replace, after looking at the diff.")
+@click.option("--local-volumes", is_flag=True, help="Volumes of CLUSTER are folders of this host, as in a sandbox.")
 @click.option("--allow-partial", is_flag=True, help="Restore what there is of a partial point.")
 @click.option("--dry-run", type=click.Choice(["plan", "server"]), help="Show what would be done, and change nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Nothing on standard error unless something is wrong.")
@@ -56,6 +58,7 @@ def command(  # noqa: PLR0913 - one argument an option
     point: str,
     *,
     cluster: str,
+    local_volumes: bool,
     overwrite: bool,
     dry_run: str | None,
     quiet: bool,
@@ -84,6 +87,7 @@ def command(  # noqa: PLR0913 - one argument an option
     with stoppable(call, timeout), point_source(call, point) as source:
         sealed = resolve(source.opened.store, point, key=source.opened.unlocked().derive("log"), now=call.clock.now())
         target = find_cluster(source.config, cluster)
+        target = replace(target, local_volumes=target.local_volumes or local_volumes)
         request = _request(sealed, cluster, target, asked)
         order = _order(call, request, sealed)
         report = Progress(quiet=quiet or dry_run is not None)

@@ -23,6 +23,7 @@ from drsync.state.log import CommitLog, policies
 from drsync.state.policies import get_policy
 from drsync.stores.object_store import ObjectStore
 from drsync.stores.open import StoreOptions, open_store
+from drsync.stores.wrappers.count import Counting
 
 _SUFFIXES: Final = (".yaml", ".yml")
 _CONTEXT: Final = "context/"
@@ -85,7 +86,7 @@ def key_files_of(spec: BackupStore | None, settings: Settings) -> tuple[str, ...
 def opened_store(url: str, settings: Settings, clock: Clock, spec: BackupStore | None = None) -> Generator[OpenedStore]:
     """Opens a store; with a key if there is one. Raises WrongKey when there are keys and none fits."""
     options = StoreOptions(parallel=spec.parallel, upload_mib_s=spec.upload_mib_s) if spec else StoreOptions()
-    store = open_store(url, clock=clock, options=options)
+    store = Counting(open_store(url, clock=clock, options=options))
     try:
         files = tuple(os.path.abspath(path) for path in key_files_of(spec, settings))
         keys: list[KeyFile] = [read_key_file(path) for path in files]
@@ -138,7 +139,7 @@ def find_cluster(config: Config, name: str) -> ClusterTarget:
     """A ClusterTarget by name, or `context/NAME` of the user's kubeconfig. Raises NotFound."""
     if name.startswith(_CONTEXT):
         context = name.removeprefix(_CONTEXT)
-        return ClusterTarget(name=context, context=context, local_volumes=_local_volumes_of(config, context))
+        return ClusterTarget(name=context, context=context)
     if name not in config.clusters:
         there = ", ".join(sorted(config.clusters)) or "none"
         raise NotFound(
@@ -146,10 +147,6 @@ def find_cluster(config: Config, name: str) -> ClusterTarget:
             remedy=f"the clusters are: {there}; or name a context of your kubeconfig as context/{name}",
         )
     return config.clusters[name]
-
-
-def _local_volumes_of(config: Config, context: str) -> bool:
-    return any(c.local_volumes for c in config.clusters.values() if context in (c.name, c.context))
 
 
 @contextmanager

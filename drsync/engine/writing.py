@@ -191,7 +191,7 @@ class Writer:
         self, kind: ResourceKind, target: ResourceId, desired: Manifest, live: ResourceObject, dropped: tuple[str, ...]
     ) -> Written:
         """The object is there: leave it, or make it what was asked for."""
-        there = manifest_of(live)
+        there = {**manifest_of(live), "apiVersion": desired["apiVersion"], "kind": desired["kind"]}
         policy = self.inputs.request.existing
         equal = covered(desired, there) if policy is Existing.MERGE else same(desired, there)
         if equal:
