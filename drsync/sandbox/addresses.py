@@ -34,8 +34,9 @@ class Addresses:
             self._ports.pop(port, None)
         if change.type is not ChangeType.DELETED:
             now = change.stored.manifest()
-            self._ips.update(dict.fromkeys(_ips(now), now["metadata"]["uid"]))
-            self._ports.update(dict.fromkeys(_ports(now), now["metadata"]["uid"]))
+            uid: str = now["metadata"]["uid"]
+            self._ips.update(dict.fromkeys(_ips(now), uid))
+            self._ports.update(dict.fromkeys(_ports(now), uid))
 
     def allocate(self, served: ServedKind, manifest: Manifest, old: Manifest | None) -> None:
         """Completes a Service; 422 for an address that cannot be had."""
