@@ -1,6 +1,7 @@
 """Typed values ↔ JSON in the store. Whatever the bytes are, decoding gives a valid value or IntegrityError."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
@@ -45,6 +46,10 @@ def decode(type_: type[T], data: bytes, *, what: str) -> T:
     try:
         return cast("T", _validator(type_).validate_json(data, strict=True))
     except ValidationError as error:
+        if _is_of_another_format(error):
+            raise IntegrityError(
+                f"{what} is of a format that this drsync does not know.", remedy="use a newer drsync"
+            ) from None
         raise damaged(what, _first_fault(error)) from None
 
 
@@ -54,6 +59,21 @@ def fetch(store: ObjectStore, key: str) -> Blob:
     if len(blob.data) > LIMIT_BYTES:
         raise damaged(key, f"it is larger than {LIMIT_BYTES >> 20} MiB")
     return blob
+
+
+def fetch_all(store: ObjectStore, keys: Sequence[str], *, threads: int = 8) -> list[bytes]:
+    """The whole of each key that a listing told of, in order. Few are not worth a thread."""
+
+    def one(key: str) -> bytes:
+        try:
+            return fetch(store, key).data
+        except ObjectMissing:
+            raise damaged(key, "it is missing, and was there when the store was listed") from None
+
+    if threads <= 1 or len(keys) <= threads:
+        return [one(key) for key in keys]
+    with ThreadPoolExecutor(threads, thread_name_prefix="fetch") as pool:
+        return list(pool.map(one, keys))
 
 
 def create_once(store: ObjectStore, key: str, data: bytes) -> bytes | None:
@@ -85,6 +105,11 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(cast("Mapping[Any, Any]", value))
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _is_of_another_format(error: ValidationError) -> bool:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return any(fault["loc"] == ("schema",) for fault in faults)
 
 
 def _first_fault(error: ValidationError) -> str:

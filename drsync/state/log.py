@@ -7,16 +7,15 @@ at its number, reads who came after, and stops.
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from drsync.errors import AlreadyRunning, IntegrityError, LeaseLost, ObjectMissing, Unreachable, UserError, WrongKey
+from drsync.errors import AlreadyRunning, IntegrityError, LeaseLost, Unreachable, UserError, WrongKey
 from drsync.model.epoch import Epoch
-from drsync.state.documents import REMEDY, create_once, damaged, fetch
+from drsync.state.documents import REMEDY, create_once, damaged, fetch, fetch_all
 from drsync.state.entries import (
     CheckpointBody,
     FenceBody,
@@ -93,7 +92,8 @@ class CommitLog:
         if newest > history.sequence:
             numbers = [n for n in numbers if n >= newest]
             history = replace(history, sequence=newest - 1, entries=())
-        for number, data in zip(numbers, self._fetch(numbers), strict=True):
+        keys = [entry_key(self.policy, number) for number in numbers]
+        for number, data in zip(numbers, fetch_all(self._store, keys, threads=self._threads), strict=True):
             entry = read_entry(data, policy=self.policy, sequence=number, key=self._key)
             history = _begin(history, entry) if number == newest else extend(history, entry)
         self._history = history
@@ -190,18 +190,6 @@ class CommitLog:
 
     def _has_checkpoint(self, count: int) -> bool:
         return self._store.head(entry_key(self.policy, count * CHECKPOINT_EVERY)) is not None
-
-    def _fetch(self, numbers: Sequence[int]) -> list[bytes]:
-        if self._threads <= 1 or len(numbers) <= 2:
-            return [self._fetch_one(number) for number in numbers]
-        with ThreadPoolExecutor(min(self._threads, len(numbers)), thread_name_prefix="log") as pool:
-            return list(pool.map(self._fetch_one, numbers))
-
-    def _fetch_one(self, number: int) -> bytes:
-        try:
-            return fetch(self._store, entry_key(self.policy, number)).data
-        except ObjectMissing:
-            raise _missing(self.policy, number) from None
 
 
 def policies(store: ObjectStore) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from drsync.errors import IntegrityError, NotFound, ObjectMissing
+from drsync.errors import IntegrityError, NotFound
 from drsync.model.ids import is_run_id, parse_run_id, stamp
 from drsync.model.plan import Plan, RunKind
 from drsync.model.run import Run
-from drsync.state.documents import REMEDY, fetch
+from drsync.state.documents import REMEDY, fetch_all
 from drsync.state.records import (
     EndRecord,
     IntentRecord,
@@ -24,7 +24,8 @@ from drsync.state.records import (
 )
 from drsync.stores.object_store import ObjectInfo, ObjectStore
 
-_NAME: Final = re.compile(r"([0-9]{6})-(intent|result)\.json", re.ASCII)
+_NAME: Final = re.compile(r"([0-9]{6}-(intent|result)|plan|end)\.json", re.ASCII)
+_INTENT: Final = re.compile(r"([0-9]{6})-intent\.json", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +86,14 @@ def read_journal(store: ObjectStore, run: str, *, key: bytes | None) -> Told:
     """Raises NotFound, IntegrityError."""
     if not is_run_id(run):
         raise _unknown(run)
-    listed = {info.key for info in store.list(f"runs/{run}/")}
+    keys = [info.key for info in store.list(f"runs/{run}/") if _NAME.fullmatch(info.key.rpartition("/")[2])]
     plan_key = record_key(run, "plan")
-    if plan_key not in listed:
+    if plan_key not in keys:
         raise _unknown(run)
-    told = Told(plan=read_record(PlanRecord, _get(store, plan_key), what=plan_key, key=key).plan)
-    for name in sorted(listed):
-        _take(store, told, name, key=key)
+    data = dict(zip(keys, fetch_all(store, keys), strict=True))
+    told = Told(plan=read_record(PlanRecord, data[plan_key], what=plan_key, key=key).plan)
+    for name in keys:
+        _take(told, name, data[name], key=key)
     _check(told, run)
     return told
 
@@ -100,19 +102,22 @@ def numbers_after(store: ObjectStore, run: str, number: int) -> Iterator[int]:
     """The intents that others wrote after this one."""
     prefix = f"runs/{run}/"
     for info in store.list(prefix, after=record_key(run, "result", number) if number else ""):
-        match = _NAME.fullmatch(info.key.removeprefix(prefix))
-        if match and match[2] == "intent" and int(match[1]) > number:
+        match = _INTENT.fullmatch(info.key.removeprefix(prefix))
+        if match and int(match[1]) > number:
             yield int(match[1])
 
 
-def _take(store: ObjectStore, told: Told, name: str, *, key: bytes | None) -> None:
-    match = _NAME.fullmatch(name.rpartition("/")[2])
-    if match and match[2] == "intent":
-        told.intents[int(match[1])] = read_record(IntentRecord, _get(store, name), what=name, key=key)
-    elif match:
-        told.results[int(match[1])] = read_record(ResultRecord, _get(store, name), what=name, key=key)
-    elif name.endswith("/end.json"):
-        told.end = read_record(EndRecord, _get(store, name), what=name, key=key)
+def _take(told: Told, name: str, data: bytes, *, key: bytes | None) -> None:
+    number, _, kind = name.rpartition("/")[2].removesuffix(".json").rpartition("-")
+    match kind:
+        case "intent":
+            told.intents[int(number)] = read_record(IntentRecord, data, what=name, key=key)
+        case "result":
+            told.results[int(number)] = read_record(ResultRecord, data, what=name, key=key)
+        case "end":
+            told.end = read_record(EndRecord, data, what=name, key=key)
+        case _:
+            pass
 
 
 def _check(told: Told, run: str) -> None:
@@ -146,13 +151,6 @@ def _summary(run: str, infos: Iterator[ObjectInfo]) -> RunSummary:
         attempts=sum(name.endswith("-intent.json") for name in names),
         ended="end.json" in names,
     )
-
-
-def _get(store: ObjectStore, key: str) -> bytes:
-    try:
-        return fetch(store, key).data
-    except ObjectMissing:
-        raise IntegrityError(f"{key} vanished while the run was read.", remedy=REMEDY) from None
 
 
 def _unknown(run: str) -> NotFound:
