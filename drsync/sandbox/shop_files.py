@@ -56,8 +56,8 @@ def fill_uploads(volume: Path, *, now: datetime) -> None:
     (photos / "back.jpg").write_bytes(_noise("back", 65_536))
     (photos / "nothing.jpg").touch()
     for number, name in enumerate(_ODD_NAMES):
-        with open(os.path.join(os.fsencode(volume), name), "wb") as file:
-            file.write(b"odd name %d, %s\n" % (number, now.date().isoformat().encode()))
+        content = b"odd name %d, %s\n" % (number, now.date().isoformat().encode())
+        _write_odd(os.path.join(os.fsencode(volume), name), content)
     deep = volume.joinpath(*(f"level-{depth}" for depth in range(12)))
     deep.mkdir(parents=True)
     (deep / "bottom.txt").write_text("here\n")
