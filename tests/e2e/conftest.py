@@ -1,6 +1,7 @@
 """What end-to-end tests share: two control planes for the whole run, and a namespace for each test."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -57,3 +58,10 @@ def primary_kubelet(primary: Cluster) -> Iterator[Kubelet]:
 def standby_kubelet(standby: Cluster) -> Iterator[Kubelet]:
     with Kubelet(standby.api, log_folder=standby.root / "pods") as kubelet:
         yield kubelet
+
+
+@pytest.fixture(scope="session")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A store: the spec for a policy file, its URL, and the environment that holds its credentials."""
+    folder = tmp_path_factory.mktemp("store")
+    return {"store": {"provider": "filesystem", "filesystem": {"path": str(folder)}}, "url": folder.as_uri(), "env": {}}
