@@ -8,7 +8,7 @@ from drsync.fields import LAST_APPLIED, Fields, Path, group_and_kind, items, map
 from drsync.model.resource import Manifest
 
 _NAME_LABEL: Final = "kubernetes.io/metadata.name"
-_HOST: Final = re.compile(r"(?<![\w.-])([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.svc\b")
+_HOST: Final = re.compile(r"(?<![\w-])([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.svc\b")
 _SERVED: Final = {
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
