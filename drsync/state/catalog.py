@@ -6,6 +6,7 @@ from typing import Final
 
 from drsync.errors import IntegrityError, NoRecoveryPoint, NotFound
 from drsync.model.recovery_point import SealedPoint
+from drsync.state.documents import printable
 from drsync.state.log import CommitLog, policies
 from drsync.stores.object_store import ObjectStore
 from drsync.units import parse_instant, print_instant
@@ -85,15 +86,20 @@ def _by_id(store: ObjectStore, ref: str, *, key: bytes | None) -> SealedPoint:
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        ids = ", ".join(sorted(sealed.point.id for sealed in candidates)[:SHOWN])
+        ids = _listed(sorted(sealed.point.id for sealed in candidates))
         raise NotFound(f"{ref} could be any of {len(candidates)} points.", remedy=f"write more of it: {ids}")
     raise NotFound(
-        f"No recovery point is called {ref}.", remedy=f"list them with drsync get points; {_known_policies(store)}"
+        f"No recovery point is called {printable(ref)}.",
+        remedy=f"list them with drsync get points; {_known_policies(store)}",
     )
 
 
 def _begins(point: str, ref: str) -> bool:
     return point.startswith((ref, f"rp-{ref}"))
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return ", ".join(printable(one) for one in ids[:SHOWN])
 
 
 def _known_policies(store: ObjectStore) -> str:
@@ -109,11 +115,10 @@ def _known_points(policy: str, points: Sequence[SealedPoint]) -> str:
     if good:
         oldest, newest = good[-1].point, good[0].point
         return (
-            f"{len(good)} complete points hold {print_instant(oldest.consistent_at)} ({oldest.id}) "
-            f"to {print_instant(newest.consistent_at)} ({newest.id})"
+            f"{len(good)} complete points hold {print_instant(oldest.consistent_at)} ({printable(oldest.id)}) "
+            f"to {print_instant(newest.consistent_at)} ({printable(newest.id)})"
         )
     partial = [sealed.point.id for sealed in points if not sealed.unusable]
     if partial:
-        ids = ", ".join(reversed(partial[-SHOWN:]))
-        return f"only partial points are there; restore one by its id with --allow-partial: {ids}"
+        return f"only partial points are there; restore one by its id with --allow-partial: {_listed(partial[::-1])}"
     return f"run drsync backup {policy}"

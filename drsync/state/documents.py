@@ -33,7 +33,7 @@ def encode(value: object) -> bytes:
         data = _adapter(type_).dump_json(value, warnings="none", fallback=_as_json)
         _ = _validator(type_).validate_json(data, strict=True)
     except (PydanticSerializationError, ValidationError) as error:
-        why = _first_fault(error) if isinstance(error, ValidationError) else ascii(str(error))[1:-1][:200]
+        why = _first_fault(error) if isinstance(error, ValidationError) else printable(str(error))
         raise DrsyncError(
             f"A {type_.__name__} cannot be kept in the store: {why}.",
             remedy="nothing was written; please report this with the command that led here",
@@ -107,6 +107,11 @@ def _as_json(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
+def printable(text: str) -> str:
+    """What may go to a terminal of a text that anyone may have written."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:200]
+
+
 def _is_of_another_format(error: ValidationError) -> bool:
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     return any(fault["loc"] == ("schema",) for fault in faults)
@@ -116,7 +121,7 @@ def _first_fault(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
     # Both halves may quote what was read, which may be anything, and may be meant for a terminal.
     where = ".".join(str(part) for part in fault["loc"])
-    return ascii(f"{where}: {fault['msg']}" if where else fault["msg"])[1:-1][:200]
+    return printable(f"{where}: {fault['msg']}" if where else fault["msg"])
 
 
 @lru_cache(maxsize=64)

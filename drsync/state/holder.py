@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
+from drsync.state.documents import printable
+
 Words = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{0,200}$")]
 """Text that another host wrote and that ends on a terminal."""
 
@@ -39,13 +41,13 @@ def this_holder(run: str, site: str) -> Holder:
     stat = _stat(pid)
     return Holder(
         owner=uuid.uuid4().hex,
-        host=_printable(socket.gethostname()),
+        host=printable(socket.gethostname()),
         boot_id=_read("/proc/sys/kernel/random/boot_id"),
         pid_space=_pid_space(),
         pid=pid,
         pid_started=stat[1] if stat else 0,
-        run=_printable(run),
-        site=_printable(site),
+        run=printable(run),
+        site=printable(site),
     )
 
 
@@ -76,7 +78,7 @@ def _stat(pid: int) -> tuple[str, int] | None:
 
 def _pid_space() -> str:
     try:
-        return _printable(os.readlink("/proc/self/ns/pid"))
+        return printable(os.readlink("/proc/self/ns/pid"))
     except OSError:
         return ""
 
@@ -86,7 +88,3 @@ def _read(path: str) -> str:
         return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
-
-
-def _printable(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in text)[:200]
