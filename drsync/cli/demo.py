@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from drsync.cli.output import tell
 from drsync.errors import DrsyncError, UserError
 
 _RPO_S: Final = 20
+_NEW_ORDERS: Final = 3
 _MARK: Final = ".drsync-demo"
 """Marks a folder as the demo's own, so that nothing else is ever emptied."""
 
@@ -62,7 +64,7 @@ def command(directory: str) -> int:
     Protects it, captures it, changes data, captures again, restores into the standby, proves that
     the data are equal, then stops the primary and lets the exposure grow past the objective.
     """
-    from drsync.sandbox import demo_shop, process  # noqa: PLC0415 - aiohttp is slow to load
+    from drsync.sandbox import process, proof, shop  # noqa: PLC0415 - aiohttp is slow to load
 
     place = Path(directory)
     _clear(place)
@@ -72,8 +74,8 @@ def command(directory: str) -> int:
     primary, standby = clusters["primary"], clusters["standby"]
 
     _title("A shop runs in the primary: a website, a database, two volumes of files")
-    demo_shop.install(primary)
-    tell(f"  {demo_shop.describe(primary)}")
+    shop.install(primary, now=datetime.now(UTC))
+    tell(f"  {len(shop.orders(primary))} orders so far, two volumes of files under {primary.data_dir}")
 
     _title("A policy says what to protect; a store keeps it, encrypted with a key that only you have")
     _write_policies(place)
@@ -85,18 +87,18 @@ def command(directory: str) -> int:
     _call("backup", "shop", *config)
 
     _title("The shop goes on: new orders, a changed file, a deleted one")
-    demo_shop.change(primary)
-    tell(f"  {demo_shop.describe(primary)}")
+    placed = shop.place_orders(primary, _NEW_ORDERS, now=datetime.now(UTC))
+    tell(f"  {_NEW_ORDERS} new orders: {', '.join(placed.orders)}")
     _call("backup", "shop", *config)
 
     _title("Restore the newest point into the standby")
     _call("restore", "shop@latest", "--to", "standby", *config)
 
     _title("Is it the same?")
-    proof = demo_shop.compare(primary, standby)
-    for line in proof.lines:
+    compared = proof.compare(primary, standby)
+    for line in compared.lines:
         tell(f"  {line}")
-    if not proof.equal:
+    if not compared.equal:
         tell("NOT EQUAL: this is a fault of drsync; please report it")
         return 9
 

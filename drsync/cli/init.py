@@ -7,7 +7,7 @@ import click
 from drsync.cli.options import Call, is_terminal, reading
 from drsync.cli.output import print_document, tell
 from drsync.engine.opening import key_files_of, read_config
-from drsync.errors import NotConfirmed, NotFound, UnsafeStore, UserError
+from drsync.errors import DrsyncError, NotConfirmed, NotFound, UnsafeStore, UserError
 from drsync.model.policy import BackupStore
 from drsync.repository.keyfile import new_key_file, read_key_file
 from drsync.repository.keyring import create_repository
@@ -69,13 +69,19 @@ def _make_ready(
     own = new_key_file(key_file) if made else read_key_file(key_file)
     mine = (own,) if isinstance(own, str) else own.recipients
     passphrases = () if isinstance(own, str) or own.passphrase is None else (own.passphrase,)
-    keyring = create_repository(
-        store,
-        recipients=(*mine, *others),
-        passphrases=passphrases,
-        single_key_accepted=not others,
-        now=call.clock.now(),
-    )
+    try:
+        keyring = create_repository(
+            store,
+            recipients=(*mine, *others),
+            passphrases=passphrases,
+            single_key_accepted=not others,
+            now=call.clock.now(),
+        )
+    except DrsyncError:
+        if made:
+            # A key that opens nothing would only be taken for one that does.
+            os.unlink(key_file)
+        raise
     document = {
         "schema": "drsync.init/v1",
         "name": store.url,

@@ -23,6 +23,11 @@ class KeyFile:
     identities: tuple[str, ...] = field(default=(), repr=False)
     passphrase: bytes | None = field(default=None, repr=False)
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The public halves of its identities."""
+        return tuple(str(_age.x25519.Identity.from_str(one).to_public()) for one in self.identities)
+
 
 def read_key_file(path: str) -> KeyFile:
     """An age key file if it holds an identity, otherwise a passphrase: its first line. Raises UserError."""
