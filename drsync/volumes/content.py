@@ -181,22 +181,22 @@ class LargeReader:
         return have
 
 
-def data_ranges(handle: int, size: int) -> Iterator[tuple[int, int]]:
+def data_ranges(handle: int, size: int, *, start: int = 0) -> Iterator[tuple[int, int]]:
     """Where a file has data, as (start, end); the whole of it where holes cannot be told."""
-    at = 0
+    at = start
     while at < size:
         try:
-            start = os.lseek(handle, at, os.SEEK_DATA)
-            end = min(size, os.lseek(handle, start, os.SEEK_HOLE))
+            begin = os.lseek(handle, at, os.SEEK_DATA)
+            end = min(size, os.lseek(handle, begin, os.SEEK_HOLE))
         except OSError as error:
             if error.errno == errno.ENXIO:
                 return
             if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.ESPIPE}:
                 raise
-            start, end = at, size
-        if start >= size or end <= start:
+            begin, end = at, size
+        if begin >= size or end <= begin:
             return
-        yield start, end
+        yield begin, end
         at = end
 
 
