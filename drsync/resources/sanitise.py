@@ -5,9 +5,6 @@ from typing import Any, Final
 from drsync.fields import changed, group_and_kind, items, mapping, without
 from drsync.model.resource import Manifest
 from drsync.resources.rules import RULES
-from drsync.resources.skip import PointIndex, index_point, skip_reason
-
-__all__ = ["SHED_ANNOTATIONS", "SHED_FINALIZERS", "PointIndex", "index_point", "sanitise", "skip_reason"]
 
 _SHED_METADATA: Final = frozenset(
     {

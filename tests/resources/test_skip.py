@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from drsync.resources.sanitise import index_point, skip_reason
+from drsync.resources.skip import index_point, skip_reason
 from tests.resources.builders import manifest, observed, owned_by
 
 TOKEN = "kubernetes.io/service-account-token"
