@@ -30,6 +30,8 @@ RENEWALS: Final = 3
 """Renewals in one ttl."""
 LOOKS: Final = 15
 """Looks of a watcher in one ttl."""
+PATIENCE_S: Final = 5.0
+"""How long an end waits for a renewal that is under way."""
 LOST_RACES: Final = 16
 """Races for a free lease that one attempt may lose before it says that others are faster."""
 
@@ -216,12 +218,15 @@ class HeldLease:
 
     def release(self) -> bool:
         """Lets the next run start at once. False: the store did not hear it, or another has the lease."""
-        with self._turn:
-            self._lost = True
-            try:
-                return self._write(LeaseState.RELEASED) is not None
-            except Unreachable:
-                return False
+        self._lost = True
+        if not self._turn.acquire(timeout=PATIENCE_S):
+            return False
+        try:
+            return self._write(LeaseState.RELEASED) is not None
+        except Unreachable:
+            return False
+        finally:
+            self._turn.release()
 
     @contextmanager
     def keep_alive(self, cancel: Cancellation) -> Generator[None, None, None]:
@@ -233,7 +238,8 @@ class HeldLease:
             yield
         finally:
             stop.cancel()
-            thread.join()
+            # A renewal that hangs in a store that is away must not keep the run from ending.
+            thread.join(PATIENCE_S)
 
     def _keep(self, stop: Cancellation, cancel: Cancellation) -> None:
         ttl_s = self._seen.document.ttl_s

@@ -66,7 +66,7 @@ def play(seed: int, variant: Variant = AS_BUILT) -> Episode:
     world = World(seed, store)
     told = Told()
     # One world in ten is long enough for its log to pass a checkpoint.
-    until_s = 1_300 if world.dice.random() < 0.1 else 280
+    until_s = 1_200 if world.dice.random() < 0.1 else 240
     actors = [Actor(world, str(number)) for number in range(world.dice.choice((4, 4, 5)))]
     programs = {actor: Contender(world, actor, told, until_s=until_s, claim=variant.claim).run for actor in actors}
     if variant.prepare:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drsync.errors import Conflict, IntegrityError, LeaseLost, NotFound, StoreUnreachable
 from drsync.model.epoch import Epoch
@@ -181,6 +183,37 @@ def test_steps_that_run_side_by_side_have_numbers_of_their_own():
         journal.result(step, attempt, state=StepState.DONE, epoch=FIRST, now=NOW)
 
     assert states(store) == dict.fromkeys("abc", StepState.DONE)
+
+
+@given(st.lists(st.sampled_from(["late", "current"]), max_size=14))
+def test_however_two_executors_take_turns_the_higher_epoch_finishes_and_is_believed(turns):
+    store = begun()
+    working = {
+        "late": steps_of(journal_of(store), FIRST),
+        "current": steps_of(journal_of(store), SECOND),
+    }
+    for who in turns:
+        with suppress(LeaseLost, StopIteration):
+            next(working[who])
+    # The late one is stopped here, at the latest when it tries to begin something.
+    for _ in working["current"]:
+        pass
+
+    run = read_run(store, RUN, key=KEY)
+    assert {record.step: record.epoch for record in run.records} == {"cut": SECOND, "seal": SECOND}
+    assert {record.state for record in run.records} == {StepState.DONE}
+    assert run.end == DONE
+
+
+def steps_of(journal, epoch):
+    """One executor, a record at a time; it stops for good when it has lost."""
+    for step in ("cut", "seal"):
+        attempt = journal.intent(step, epoch=epoch, now=NOW)
+        yield
+        journal.result(step, attempt, state=StepState.DONE, epoch=epoch, now=NOW)
+        yield
+    if epoch == SECOND:
+        journal.end(DONE)
 
 
 def carry_out(store):

@@ -13,6 +13,7 @@ import pytest
 from drsync.clock import Cancellation, SystemClock
 from drsync.errors import AlreadyRunning, IntegrityError, Interrupted, LeaseLost, StoreUnreachable
 from drsync.model.epoch import Epoch
+from drsync.state import lease as leasing
 from drsync.state.claim import claim
 from drsync.state.entries import FenceBody, SealedBody
 from drsync.state.holder import is_gone, this_holder
@@ -412,6 +413,26 @@ def test_a_store_that_answers_nonsense_does_not_kill_the_renewal_silently():
 
     with lease.keep_alive(cancel), pytest.raises(LeaseLost):
         cancel.wait(10)
+
+
+def test_a_renewal_that_hangs_does_not_keep_the_run_from_ending(monkeypatch):
+    monkeypatch.setattr(leasing, "PATIENCE_S", 0.05)
+    store, hanging, let_go = MemoryStore(), threading.Event(), threading.Event()
+    lease = take(store, here(), SystemClock(), ttl=timedelta(seconds=0.1))
+
+    def hangs(key, data, *, version):
+        hanging.set()
+        let_go.wait(10)
+        raise StoreUnreachable("No answer.", remedy="try again")
+
+    store.replace = hangs
+
+    with lease.keep_alive(Cancellation()):
+        assert hanging.wait(5)
+    released = lease.release()
+    let_go.set()
+
+    assert not released
 
 
 def test_this_process_is_not_gone():
