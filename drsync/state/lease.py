@@ -11,17 +11,26 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from enum import StrEnum
-from typing import Annotated, Final, Literal
-
-from pydantic import Field
+from typing import Final
 
 from drsync.clock import Cancellation, Clock
-from drsync.errors import AlreadyRunning, Conflict, DrsyncError, Interrupted, LeaseLost, ObjectMissing, Unreachable
+from drsync.errors import AlreadyRunning, DrsyncError, Interrupted, LeaseLost, Unreachable
 from drsync.model.epoch import Epoch
-from drsync.state.documents import damaged, decode, encode, fetch
-from drsync.state.holder import Holder, Words, is_gone
+from drsync.state.holder import Holder, is_gone
+from drsync.state.lease_document import LeaseDocument, LeaseState, Seen, lease_key, read_lease, write_lease
 from drsync.stores.object_store import ObjectStore
+
+__all__ = [
+    "TTL",
+    "Bid",
+    "HeldLease",
+    "LeaseDocument",
+    "LeaseState",
+    "Seen",
+    "acquire",
+    "lease_key",
+    "read_lease",
+]
 
 TTL: Final = timedelta(seconds=30)
 MARGIN_SHARE: Final = 6
@@ -36,36 +45,6 @@ LOST_RACES: Final = 16
 """Races for a free lease that one attempt may lose before it says that others are faster."""
 
 
-class LeaseState(StrEnum):
-    HELD = "held"
-    RELEASED = "released"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseDocument:
-    """What the store holds of a lease. Every write has a new nonce, so no two have one version."""
-
-    schema: Literal["drsync.lease/v1"] = "drsync.lease/v1"
-    scope: Words
-    epoch: Annotated[int, Field(ge=1, le=2**53)]
-    nonce: Words
-    ttl_s: Annotated[float, Field(ge=0.001, le=3_600, allow_inf_nan=False)]
-    sequence: Annotated[int, Field(ge=0)]
-    """Writes by this holder."""
-    state: LeaseState
-    fence_due: bool
-    """A holder vanished, and nobody has written a fence record since."""
-    holder: Holder
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A lease as read, and the version to change it by."""
-
-    document: LeaseDocument
-    version: str
-
-
 def acquire(
     store: ObjectStore, scope: str, holder: Holder, *, clock: Clock, cancel: Cancellation, ttl: timedelta = TTL
 ) -> "HeldLease":
@@ -75,23 +54,6 @@ def acquire(
     """
     bid = Bid(store=store, scope=scope, holder=holder, clock=clock, cancel=cancel, ttl=ttl)
     return bid.take()
-
-
-def lease_key(scope: str) -> str:
-    return f"lease/{scope}"
-
-
-def read_lease(store: ObjectStore, scope: str) -> Seen | None:
-    """The lease as it is now; None when nobody ever held it. Raises IntegrityError."""
-    key = lease_key(scope)
-    try:
-        blob = fetch(store, key)
-    except ObjectMissing:
-        return None
-    document = decode(LeaseDocument, blob.data, what=key)
-    if document.scope != scope:
-        raise damaged(key, "it is the lease of another scope")
-    return Seen(document, blob.version)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,7 +109,7 @@ class Bid:
         """None when someone else was faster."""
         document = self._document(seen)
         sent_s = self.clock.boot_s()
-        version = write(self.store, document, version=seen.version if seen else None)
+        version = write_lease(self.store, document, version=seen.version if seen else None)
         if version is None:
             return None
         return HeldLease(self.store, Seen(document, version), clock=self.clock, sent_s=sent_s)
@@ -267,7 +229,7 @@ class HeldLease:
         for _ in range(RENEWALS):
             document = self._next(state)
             sent_s = self._clock.boot_s()
-            version = write(self._store, document, version=self._seen.version)
+            version = write_lease(self._store, document, version=self._seen.version)
             if version is not None:
                 self._seen = Seen(document, version)
                 return sent_s
@@ -299,24 +261,6 @@ class HeldLease:
     def _deadline(self, sent_s: float) -> float:
         ttl_s = self._seen.document.ttl_s
         return sent_s + ttl_s - ttl_s / MARGIN_SHARE
-
-
-def write(store: ObjectStore, document: LeaseDocument, *, version: str | None) -> str | None:
-    """Creates or replaces; the new version, or None when someone else's write came first.
-
-    No answer is believed by its code alone: what is in the store decides, by its nonce.
-    Raises StoreUnreachable when not even that can be told.
-    """
-    key, data = lease_key(document.scope), encode(document)
-    try:
-        return store.create(key, data) if version is None else store.replace(key, data, version=version)
-    except (Conflict, Unreachable) as error:
-        now = read_lease(store, document.scope)
-        if now and now.document.nonce == document.nonce:
-            return now.version
-        if isinstance(error, Unreachable) and (now.version if now else None) == version:
-            raise  # It may still arrive.
-        return None
 
 
 def _already_running(document: LeaseDocument) -> AlreadyRunning:

@@ -144,7 +144,7 @@ class CommitLog:
         try:
             there = create_once(self._store, name, write_entry(entry, key=self._key))
         except Unreachable:
-            self._doubtful = sequence
+            self._doubtful = max(self._doubtful, sequence)
             raise
         return entry if there is None else None
 

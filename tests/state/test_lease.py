@@ -1,10 +1,7 @@
 """A lease is taken at once where that is safe, waited for where it may be, and never shared."""
 
 import json
-import os
-import subprocess
 import threading
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,18 +11,12 @@ from drsync.clock import Cancellation, SystemClock
 from drsync.errors import AlreadyRunning, IntegrityError, Interrupted, LeaseLost, StoreUnreachable
 from drsync.model.epoch import Epoch
 from drsync.state import lease as leasing
-from drsync.state.claim import claim
-from drsync.state.entries import FenceBody, SealedBody
-from drsync.state.holder import is_gone, this_holder
+from drsync.state.holder import this_holder
 from drsync.state.lease import LeaseState, acquire, lease_key, read_lease
-from drsync.state.log import CommitLog
-from tests.fakes.faulty_store import Crashed, Fault, Faulty
+from tests.fakes.faulty_store import Fault, Faulty
 from tests.fakes.memory_store import MemoryStore
-from tests.state.contenders import sealed_point
 from tests.state.hand_clock import HandClock
-from tests.state.samples import NOW
 
-KEY = b"k" * 32
 GONE_PID = 2**31 - 1
 
 
@@ -39,18 +30,6 @@ def elsewhere(run="run-2"):
 
 def take(store, holder, clock=None, *, cancel=None, ttl=timedelta(seconds=30)):
     return acquire(store, "shop", holder, clock=clock or HandClock(), cancel=cancel or Cancellation(), ttl=ttl)
-
-
-def log_of(store):
-    return CommitLog(store, "shop", key=KEY, threads=1)
-
-
-def claim_it(store, holder, clock=None, *, log=None):
-    return claim(store, log or log_of(store), holder, clock=clock or HandClock(), cancel=Cancellation())
-
-
-def fences(store):
-    return [entry.epoch for entry in log_of(store).read().entries if isinstance(entry.body, FenceBody)]
 
 
 def test_a_lease_that_nobody_held_begins_at_epoch_1():
@@ -264,105 +243,6 @@ def test_a_lease_that_drsync_did_not_write_is_an_integrity_error(change):
         take(store, elsewhere())
 
 
-def crashes():
-    probe = Faulty(MemoryStore())
-    claim_it(probe, here(pid=GONE_PID)).release()
-    claim_it(probe, here(pid=GONE_PID))
-    claim_it(probe, here(pid=GONE_PID)).release()
-    return [(at, after) for at in range(1, probe.calls + 1) for after in (False, True)]
-
-
-@pytest.mark.parametrize(("at", "after"), crashes())
-def test_a_crash_anywhere_between_claim_and_release_lets_the_next_one_in_at_once(at, after):
-    inner, clock = MemoryStore(), HandClock()
-    store = Faulty(inner).crash(at=at, after=after)
-    dead = here(pid=GONE_PID)
-    # A call that the store refuses has no "after": then all of it happens.
-    with suppress(Crashed):
-        claim_it(store, dead).release()
-        claim_it(store, replace(dead, owner="2"))
-        claim_it(store, replace(dead, owner="3")).release()
-    began_s = clock.boot_s()
-
-    lease = claim_it(inner, here("run-2"), clock)
-
-    assert clock.boot_s() == began_s
-    assert not lease.fence_due
-    history = log_of(inner).read()
-    assert history.epoch <= lease.epoch
-
-
-def test_a_clean_release_needs_no_fence():
-    store = MemoryStore()
-    claim_it(store, here()).release()
-
-    claim_it(store, elsewhere())
-
-    assert not fences(store)
-
-
-def test_a_holder_that_vanished_is_fenced_before_the_next_one_acts():
-    store = MemoryStore()
-    claim_it(store, here(pid=GONE_PID))
-
-    lease = claim_it(store, here("run-2"))
-
-    assert fences(store) == [lease.epoch] == [Epoch(lease=2)]
-    assert not lease.fence_due
-
-
-def test_a_fence_that_could_not_be_written_is_owed_by_the_next_holder():
-    inner = MemoryStore()
-    claim_it(inner, here(pid=GONE_PID))
-    store = Faulty(inner).fail(Fault.NOT_SENT, call="create", under="log/")
-    with pytest.raises(StoreUnreachable):
-        claim_it(store, here("run-2"))
-    assert read_lease(inner, "shop").document.state is LeaseState.RELEASED
-
-    claim_it(inner, here("run-3"))
-
-    assert fences(inner) == [Epoch(lease=3)]
-
-
-def test_a_holder_that_was_fenced_out_cannot_seal():
-    store = MemoryStore()
-    late = log_of(store)
-    old = claim_it(store, here(pid=GONE_PID), log=late)
-    claim_it(store, here("run-2"))
-
-    with pytest.raises(LeaseLost):
-        late.append(SealedBody(sealed_point("rp-1")), epoch=old.epoch, now=NOW)
-
-
-def test_an_entry_that_may_still_arrive_is_fenced_although_its_writer_released():
-    inner = MemoryStore()
-    store = Faulty(inner, late_by=1_000)
-    log = log_of(store)
-    lease = claim_it(store, here(), log=log)
-    store.fail(Fault.LATE, call="create", under="log/")
-    with pytest.raises(StoreUnreachable):
-        log.append(SealedBody(sealed_point("rp-1")), epoch=lease.epoch, now=NOW)
-    assert lease.release()
-
-    claim_it(inner, elsewhere())
-    store.heal()
-
-    assert fences(inner) == [Epoch(lease=2)]
-    assert not log_of(inner).read().points
-
-
-def test_a_lease_that_vanished_goes_on_above_the_log_s_epoch_and_is_fenced():
-    store = MemoryStore()
-    claim_it(store, here(pid=GONE_PID))
-    claim_it(store, here("run-2")).release()
-    store.lose(lease_key("shop"))
-
-    lease = claim_it(store, elsewhere())
-
-    assert lease.epoch == Epoch(lease=3)
-    assert fences(store) == [Epoch(lease=2), Epoch(lease=3)]
-
-
 def test_keeping_alive_renews():
     store, clock = MemoryStore(), SystemClock()
     lease = take(store, here(), clock, ttl=timedelta(seconds=0.3))
@@ -433,38 +313,3 @@ def test_a_renewal_that_hangs_does_not_keep_the_run_from_ending(monkeypatch):
     let_go.set()
 
     assert not released
-
-
-def test_this_process_is_not_gone():
-    assert not is_gone(here(), seen_by=here())
-
-
-def test_a_pid_that_was_given_to_another_process_is_gone():
-    assert is_gone(here(pid_started=1), seen_by=here())
-
-
-def test_a_process_that_only_waits_for_its_parent_is_gone():
-    child = subprocess.Popen(["true"])
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-
-    try:
-        assert is_gone(here(pid=child.pid, pid_started=1), seen_by=here())
-    finally:
-        child.wait()
-
-
-@pytest.mark.parametrize("change", [{"host": "x"}, {"boot_id": "x"}, {"pid_space": "x"}])
-def test_nothing_is_concluded_about_another_place(change):
-    assert not is_gone(here(pid=GONE_PID, **change), seen_by=here())
-
-
-def test_a_host_without_a_boot_id_concludes_nothing():
-    assert not is_gone(here(pid=GONE_PID, boot_id=""), seen_by=here(boot_id=""))
-
-
-def test_names_that_no_terminal_should_see_are_made_printable():
-    holder = this_holder("run\x1b[2J", "sité" * 100)
-
-    assert holder.run == "run?[2J"
-    assert len(holder.site) == 200
-    assert holder.site.isascii()

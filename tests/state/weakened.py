@@ -12,7 +12,7 @@ import pytest
 
 from drsync.errors import Conflict, Unreachable
 from drsync.state import claim as claiming
-from drsync.state import lease as leasing
+from drsync.state import lease_document as leasing
 from drsync.state import log as logging
 from drsync.state.documents import encode
 from drsync.state.lease import TTL, Bid, HeldLease
