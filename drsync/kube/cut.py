@@ -24,8 +24,8 @@ Kinds elsewhere are kept as listed afresh, with the instant in `skews`.
 What goes wrong. 410: R or a page's token is no longer kept; everything is taken again from new
 readings, a token out of a 410 is never used. 404 after R was read: the kind vanished with objects
 that existed at R; taken again, too. A main store whose revision fell was restored from a backup:
-again. Any other failure of a kind is tried twice, then told, and the other kinds go on; unless the
-main store does not answer either, which ends the cut.
+again. Any other failure of a kind is tried again, by the wire or here, then told, and the other kinds go
+on; unless the main store does not answer either, which ends the cut.
 """
 
 from collections.abc import Mapping, Sequence
@@ -192,7 +192,7 @@ class _Lists:
             if proof and proof.page and proof.want == want:
                 return self.client.complete(query, proof.page), proof.asked_at
             return self.client.list_query(query), asked_at
-        except (RevisionGone, ClusterUnreachable, RequestRejected):
+        except (RevisionGone, RequestRejected):
             asked_at = self.clock.now()
             return self.client.list_query(query), asked_at
 

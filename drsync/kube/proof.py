@@ -144,10 +144,10 @@ def _is_unserved(client: KubeClient, kind: ResourceKind) -> bool:
 
 
 def twice(read: Callable[[], _T]) -> _T:
-    """Reads once more after a failure that may pass; a refusal of our credentials does not."""
+    """Reads once more what was rejected. What did not answer at all has had its tries on the wire."""
     try:
         return read()
-    except (RequestRejected, ClusterUnreachable):
+    except RequestRejected:
         return read()
 
 

@@ -20,7 +20,7 @@ _SLICE_S = 10
 # Past the slice by what a loaded server may need to close it.
 _GRACE_S = 5
 # Streams that break one after the other without an event before the watch gives up.
-_BREAKS = 5
+_BREAKS = 8
 _BETWEEN_BREAKS_S = 0.5
 _LINE_LIMIT = 16 << 20
 

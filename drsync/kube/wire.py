@@ -22,9 +22,9 @@ from drsync.clock import Cancellation, Clock
 from drsync.errors import ClusterUnreachable, DrsyncError
 from drsync.kube.answers import Answer, Call, error_of, garbage, plain, status_of
 
-# Waits double from 0.1 s: five tries outlast a dropped connection and an etcd leader election.
-_ATTEMPTS = 5
-_FIRST_WAIT_S = 0.1
+# Waits double from 0.1 s to 5 s: eight tries outlast an etcd leader election and an API server's restart.
+_ATTEMPTS = 8
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 # A 504 comes after the server has waited itself, for seconds or for a minute.
 _ATTEMPTS_AFTER_504 = 2
 _BUDGET_S = 30.0
@@ -168,7 +168,9 @@ class Wire:
         except ClusterUnreachable as error:
             return error, 0.0 if request.idempotent else None
         self._note_skew(answer, sent)
-        if answer.status == 429 or (request.idempotent and answer.status >= 500):
+        passing = answer.status == 429 or (request.idempotent and answer.status >= 500)
+        # a 500 can be a verdict on the object, and no later try changes that
+        if passing and isinstance(error_of(answer, request.call), ClusterUnreachable):
             return answer, _retry_after(answer)
         return answer, None
 
@@ -246,7 +248,8 @@ def _attempts(outcome: Answer | DrsyncError) -> int:
 
 
 def _backoff(attempt: int) -> float:
-    return _FIRST_WAIT_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+    wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt - 1))
+    return wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
 
 
 def _retry_after(answer: Answer) -> float:

@@ -62,7 +62,7 @@ def test_streams_that_only_break_end_the_watch(open_client, clock):
     ):
         next(watching(client, clock))
 
-    assert len(server.asked) == 5
+    assert len(server.asked) == 8
 
 
 @pytest.mark.parametrize("reply", [stream(GONE), Reply(status=410, body=b'{"kind":"Status","reason":"Expired"}')])

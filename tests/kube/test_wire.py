@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from drsync.clock import Cancellation
-from drsync.errors import ClusterUnreachable, Interrupted, ObjectExists, PermissionDenied
+from drsync.errors import ClusterUnreachable, Interrupted, ObjectExists, PermissionDenied, RequestRejected
 from tests.kube.conftest import CONFIG_MAPS
 from tests.kube.scripted_server import Reply, ScriptedServer
 
@@ -36,8 +36,8 @@ def test_tries_are_bounded_in_number(open_client, clock):
     ):
         client.list(CONFIG_MAPS)
 
-    assert len(server.asked) == 5
-    assert sum(clock.slept) < 3
+    assert len(server.asked) == 8
+    assert sum(clock.slept) < 12
 
 
 def test_retry_after_is_honoured(open_client, clock):
@@ -67,6 +67,14 @@ def test_a_create_whose_fate_is_unknown_is_not_sent_twice(open_client, fault):
         pytest.raises(ClusterUnreachable),
     ):
         client.create(CONFIG_MAPS, "shop", OBJECT)
+
+    assert len(server.asked) == 1
+
+
+def test_a_verdict_on_the_object_is_not_asked_for_again(open_client):
+    verdict = status(500, message="failed calling webhook")
+    with ScriptedServer(verdict) as server, open_client(server.url) as client, pytest.raises(RequestRejected):
+        client.apply(CONFIG_MAPS, "shop", "settings", OBJECT)
 
     assert len(server.asked) == 1
 
