@@ -1,0 +1,1 @@
+"""Telling people: which events are news, and how they reach a channel."""
