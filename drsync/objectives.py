@@ -18,6 +18,8 @@ RISK_SHARE = 0.8
 """Of the RPO: a warning from here on."""
 FUTURE = timedelta(seconds=60)
 """Clocks that differ by more are an alarm."""
+_SHORTEST_CAPTURE = timedelta(seconds=30)
+"""Less is not worth an alarm."""
 _RECENT = 20
 """Points whose capture times say how long the next one will take."""
 
@@ -234,11 +236,9 @@ def _risks(
     breach = seen + policy.rpo
     if age <= policy.rpo and age > policy.rpo * RISK_SHARE:
         yield f"{print_duration(age)} of {print_duration(policy.rpo)} are used up."
-    expected = evidence.next_slot
-    if expected is not None and age <= policy.rpo and not policy.schedule.paused:
-        ready = max(expected, now) + capture_time([newest])
-        if ready > breach:
-            yield f"The RPO breaks at {print_instant(breach)}; the next point is expected at {print_instant(ready)}."
+    ready = _next_ready(policy, evidence, seen=seen, now=now)
+    if ready is not None and age <= policy.rpo and ready > breach:
+        yield f"The RPO breaks at {print_instant(breach)}; the next point is expected at {print_instant(ready)}."
     later = [sealed for sealed in evidence.points if sealed.sequence > newest.sequence]
     partial = [sealed for sealed in later if not sealed.point.complete]
     if partial:
@@ -249,3 +249,17 @@ def _risks(
     missed = [slot for slot in evidence.missed if seen < slot.due_at <= now]
     if missed:
         yield f"The capture due at {print_instant(missed[-1].due_at)} made no point: {missed[-1].reason}"
+
+
+def _next_ready(policy: ProtectionPolicy, evidence: _Evidence, *, seen: datetime, now: datetime) -> datetime | None:
+    """When the next point should be usable; None while nobody captures.
+
+    A capture whose slot has just passed is taken to be under way, for twice the time that one takes.
+    """
+    if evidence.next_slot is None or policy.schedule.paused:
+        return None
+    good = [sealed for sealed in evidence.points if counts(sealed, allow_live=policy.allow_live)]
+    takes = capture_time(good)
+    passed = evidence.next_slot - policy.schedule.every
+    is_under_way = seen < passed <= now <= passed + 2 * max(takes, _SHORTEST_CAPTURE)
+    return max(now, passed + takes) if is_under_way else max(now, evidence.next_slot) + takes

@@ -269,14 +269,29 @@ def test_four_fifths_of_the_rpo_are_a_risk() -> None:
 
 
 def test_a_next_slot_that_comes_too_late_is_a_risk_before_the_breach() -> None:
-    now, late = START + minutes(5), START + minutes(19.5)
+    now, late = START + minutes(13), START + minutes(20)
 
     found = judge(POLICY, [sealed(0, 1)], now=now, since=START, next_slot=late)
 
     assert found.state is State.AT_RISK
     assert found.reasons == (
-        "The RPO breaks at 2026-08-21T00:20:00Z; the next point is expected at 2026-08-21T00:20:30Z.",
+        "The RPO breaks at 2026-08-21T00:20:00Z; the next point is expected at 2026-08-21T00:21:00Z.",
     )
+
+
+@pytest.mark.parametrize("now", [10, 11, 12])
+def test_a_capture_that_may_still_be_under_way_is_no_risk(now: float) -> None:
+    found = judge(POLICY, [sealed(0, 1)], now=START + minutes(now), since=START, next_slot=START + minutes(20))
+
+    assert found.state is State.PROTECTED
+
+
+def test_no_capture_under_way_is_a_forecast_while_paused() -> None:
+    paused = replace(POLICY, schedule=replace(POLICY.schedule, paused=True))
+
+    found = judge(paused, [sealed(0, 1)], now=START + minutes(13), since=START, next_slot=START + minutes(20))
+
+    assert found.reasons == ("The schedule is paused.",)
 
 
 def test_a_newer_partial_point_is_a_risk() -> None:
