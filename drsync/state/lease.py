@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from drsync.clock import Cancellation, Clock
-from drsync.errors import AlreadyRunning, DrsyncError, Interrupted, LeaseLost, Unreachable
+from drsync.errors import AlreadyRunning, DrsyncError, Interrupted, LeaseLost
 from drsync.model.epoch import Epoch
 from drsync.state.holder import Holder, is_gone
 from drsync.state.lease_document import LeaseDocument, LeaseState, Seen, lease_key, read_lease, write_lease
@@ -185,8 +185,8 @@ class HeldLease:
             return False
         try:
             return self._write(LeaseState.RELEASED) is not None
-        except Unreachable:
-            return False
+        except DrsyncError:
+            return False  # A run ends as it ended; the next one meets the same trouble and says so.
         finally:
             self._turn.release()
 
@@ -204,25 +204,31 @@ class HeldLease:
             thread.join(PATIENCE_S)
 
     def _keep(self, stop: Cancellation, cancel: Cancellation) -> None:
-        ttl_s = self._seen.document.ttl_s
-        wait_s = ttl_s / RENEWALS
+        trouble: DrsyncError | None = None
         try:
             while True:
-                self._clock.sleep(wait_s, stop)
+                # What went wrong once may go well before the deadline: credentials are renewed, networks heal.
+                self._clock.sleep(self._seen.document.ttl_s / (LOOKS if trouble else RENEWALS), stop)
                 self.check()
-                try:
-                    self.renew()
-                    wait_s = ttl_s / RENEWALS
-                except Unreachable:
-                    wait_s = ttl_s / LOOKS
+                trouble = self._try_to_renew()
         except Interrupted:
             return
-        except DrsyncError as error:
-            cancel.cancel(error if isinstance(error, LeaseLost) else _lost(self.scope))
+        except LeaseLost:
+            cancel.cancel(_lost(self.scope, trouble))
         finally:
             # Also when this thread dies of a bug: nobody renews any more.
             if not stop.cancelled:
                 cancel.cancel(_lost(self.scope))
+
+    def _try_to_renew(self) -> DrsyncError | None:
+        """What kept it from being renewed; raises only LeaseLost."""
+        try:
+            self.renew()
+        except LeaseLost:
+            raise
+        except DrsyncError as error:
+            return error
+        return None
 
     def _write(self, state: LeaseState) -> float | None:
         """When the write that counted was sent; None when the lease is another's by now."""
@@ -271,7 +277,9 @@ def _already_running(document: LeaseDocument) -> AlreadyRunning:
     )
 
 
-def _lost(scope: str) -> LeaseLost:
+def _lost(scope: str, trouble: DrsyncError | None = None) -> LeaseLost:
+    if trouble:
+        return LeaseLost(f"The lease of {scope} could not be renewed in time: {trouble.problem}", remedy=trouble.remedy)
     return LeaseLost(
         f"This run no longer holds the lease of {scope}.",
         remedy="run the same command again; what was sealed is safe, and what was uploaded is used again",

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -188,10 +189,11 @@ def test_a_renewal_that_arrives_late_is_one_s_own():
     assert lease.release()
 
 
-def test_a_release_that_arrives_nowhere_is_told():
+@pytest.mark.parametrize("fault", [Fault.NOT_SENT, Fault.DENIED])
+def test_a_release_that_arrives_nowhere_is_told(fault):
     store = Faulty(MemoryStore())
     lease = take(store, here())
-    store.fail(Fault.NOT_SENT, times=9)
+    store.fail(fault, times=9)
 
     assert not lease.release()
 
@@ -262,15 +264,35 @@ def test_keeping_alive_renews():
     assert not cancel.cancelled
 
 
-@pytest.mark.parametrize("ttl_s", [0.2])
-def test_keeping_alive_cancels_the_run_when_the_store_stays_away(ttl_s):
+@pytest.mark.parametrize(("fault", "said"), [(Fault.NOT_SENT, "No answer"), (Fault.DENIED, "was refused")])
+def test_keeping_alive_cancels_the_run_and_says_what_kept_it_from_renewing(fault, said):
     store = Faulty(MemoryStore())
-    lease = take(store, here(), SystemClock(), ttl=timedelta(seconds=ttl_s))
-    store.fail(Fault.NOT_SENT, times=10_000)
+    lease = take(store, here(), SystemClock(), ttl=timedelta(seconds=0.2))
+    store.fail(fault, times=10_000)
     cancel = Cancellation()
 
-    with lease.keep_alive(cancel), pytest.raises(LeaseLost):
+    with lease.keep_alive(cancel), pytest.raises(LeaseLost, match=said):
         cancel.wait(10)
+
+
+def test_a_renewal_that_fails_once_is_tried_again_before_the_deadline():
+    store = Faulty(MemoryStore())
+    lease = take(store, here(), SystemClock(), ttl=timedelta(seconds=1.5))
+    store.fail(Fault.DENIED, call="replace")
+    cancel = Cancellation()
+
+    with lease.keep_alive(cancel):
+        wait_for(lambda: len(store.writes) >= 3)
+
+    assert not cancel.cancelled
+    lease.check()
+
+
+def wait_for(holds):
+    ends_s = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < ends_s
+        time.sleep(0.01)
 
 
 def test_keeping_alive_cancels_the_run_when_another_has_the_lease():
