@@ -31,6 +31,9 @@ class ExecPlugin(msgspec.Struct, frozen=True, rename="camel"):
     env: tuple[EnvVar, ...] | None = None
     provide_cluster_info: bool = False
 
+    def __repr__(self) -> str:
+        return f"ExecPlugin({self.command!r}, …)"
+
 
 class ClusterEntry(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True):
     server: str
@@ -39,6 +42,10 @@ class ClusterEntry(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=Tr
     insecure_skip_tls_verify: bool | None = None
     tls_server_name: str | None = None
     proxy_url: str | None = None
+    """May hold a password."""
+
+    def __repr__(self) -> str:
+        return f"ClusterEntry({self.server!r}, …)"
 
 
 class UserEntry(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True):
@@ -52,6 +59,9 @@ class UserEntry(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True)
     password: str | None = None
     exec: ExecPlugin | None = None
     auth_provider: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return "UserEntry(…)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

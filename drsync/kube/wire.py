@@ -30,7 +30,7 @@ _ATTEMPTS_AFTER_504 = 2
 _BUDGET_S = 30.0
 # What a page of the largest objects may take; more is not an API server's answer.
 _BODY_LIMIT = 1 << 30
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +143,26 @@ class Wire:
     @contextmanager
     def stream(self, path: str, call: Call, *, read_s: float) -> Generator[Iterator[bytes]]:
         """The bytes of one GET as they come, for watches. Raises ClusterUnreachable where the stream breaks."""
-        timeout = urllib3.Timeout(connect=self._timeouts.connect_s, read=read_s)
-        try:
-            response = self._transport.urlopen(
-                "GET", path, body=None, headers=self._headers(Request("GET", path, call)), timeout=timeout
-            )
-        except HTTPError as error:
-            raise _unreachable(call, error) from error
+        response = self._open_stream(path, call, read_s)
+        if response.status == 401 and self._transport.renew():
+            response.close()
+            response = self._open_stream(path, call, read_s)
         try:
             if response.status != 200:
                 raise error_of(Answer(response.status, response.read(_CHUNK), response.headers), call)
             yield _pieces(response, call)
+        except HTTPError as error:
+            raise _unreachable(call, error) from error
         finally:
             response.close()
+
+    def _open_stream(self, path: str, call: Call, read_s: float) -> urllib3.BaseHTTPResponse:
+        timeout = urllib3.Timeout(connect=self._timeouts.connect_s, read=read_s)
+        headers = self._headers(Request("GET", path, call))
+        try:
+            return self._transport.urlopen("GET", path, body=None, headers=headers, timeout=timeout)
+        except HTTPError as error:
+            raise _unreachable(call, error) from error
 
     def _once(self, request: Request) -> tuple[Answer | DrsyncError, float | None]:
         """One try, and the seconds after which another one may follow; None when none may."""
@@ -189,14 +196,11 @@ class Wire:
         return Answer(response.status, body, response.headers)
 
     def _body(self, response: urllib3.BaseHTTPResponse, call: Call, ends_s: float) -> bytes:
-        first = response.read(_CHUNK, decode_content=True)
-        if len(first) < _CHUNK:
-            rest = response.read(_CHUNK, decode_content=True)
-            if not rest:
-                return first
-            first += rest
-        parts = [first]
-        size = len(first)
+        told = response.headers.get("Content-Length", "")
+        if told.isdigit() and int(told) < _CHUNK and "Content-Encoding" not in response.headers:
+            return response.read()
+        parts: list[bytes] = []
+        size = 0
         while piece := response.read(_CHUNK, decode_content=True):
             parts.append(piece)
             size += len(piece)

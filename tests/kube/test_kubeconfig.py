@@ -54,6 +54,16 @@ def test_relative_paths_start_at_the_file_that_holds_them(tmp_path):
     assert user.client_key == "/abs/key"
 
 
+def test_what_was_read_can_be_printed_without_its_secrets(tmp_path):
+    plugin = {"command": "login", "apiVersion": "v1", "args": [SECRET], "env": [{"name": "A", "value": SECRET}]}
+    path = write(tmp_path / "config", entry("a", user={"token": SECRET, "exec": plugin}))
+
+    access = read_access([path], None)
+
+    assert SECRET not in repr(access)
+    assert SECRET not in repr(access.user.exec)
+
+
 def test_a_context_without_a_user_has_no_credentials(tmp_path):
     document = entry("a")
     del document["contexts"][0]["context"]["user"]

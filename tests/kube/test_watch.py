@@ -83,6 +83,13 @@ def test_a_damaged_event_is_one_clear_error(open_client, clock, line):
         next(watching(client, clock))
 
 
+def test_a_watch_renews_its_credentials_once(open_client, clock, tmp_path):
+    (tmp_path / "token").write_text("t")
+    server = ScriptedServer(Reply(status=401), stream(event("ADDED", "6")))
+    with server, open_client(server.url, user={"tokenFile": "token"}) as client:
+        assert next(watching(client, clock)).revision == "6"
+
+
 def test_the_watch_ends_at_its_deadline(open_client, clock):
     with ScriptedServer(stream(event("ADDED", "6"))) as server, open_client(server.url) as client:
         events = watching(client, clock, seconds=30)
