@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from drsync.policy.cron import check_cron
+from drsync.policy.schema.times import check_cron
 from drsync.policy.schema.values import DnsLabel, Duration, Fields, LongDuration, Text, WebAddress
 
 

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from drsync.policy.cron import check_cron, check_zone
 from drsync.policy.schema.hooks import Hook
+from drsync.policy.schema.times import check_cron, check_zone
 from drsync.policy.schema.values import (
     Count,
     DnsLabel,
