@@ -15,6 +15,7 @@ from drsync.errors import (
     RevisionGone,
     VersionChanged,
 )
+from drsync.model.resource import ResourceKind
 
 _WORDS = 300
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\uffff]+")
@@ -75,6 +76,20 @@ class Status(msgspec.Struct):
 
 
 _STATUS = msgspec.json.Decoder(Status)
+
+
+def call_of(verb: str, kind: ResourceKind, namespace: str = "", name: str = "", *, server: str) -> Call:
+    """A call on objects of a kind: all, those of a namespace, or one."""
+    place = f"{namespace}/{name}" if namespace and name else name or (namespace and f"in {namespace}")
+    what = f"{kind.group_resource} {place}".rstrip()
+    return Call(verb=verb, what=what, server=server, secret=kind.group_resource == "secrets")
+
+
+def good(answer: Answer, call: Call) -> Answer:
+    """The answer, if it is one of 2xx; else raises what it stands for."""
+    if not answer.ok:
+        raise error_of(answer, call)
+    return answer
 
 
 def status_of(answer: Answer) -> Status:

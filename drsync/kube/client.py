@@ -6,10 +6,10 @@ from typing import Self
 
 import msgspec
 
-from drsync.clock import Cancellation, Clock, Deadline
-from drsync.kube import routes
-from drsync.kube.answers import Answer, Call, error_of, garbage, is_absent
-from drsync.kube.listing import Listing, ListQuery, Page, parse_object, read_object, read_page
+from drsync.clock import Deadline
+from drsync.kube import paging, routes
+from drsync.kube.answers import Answer, Call, call_of, error_of, good, is_absent
+from drsync.kube.listing import Listing, ListQuery, parse_object, read_object
 from drsync.kube.routes import Query
 from drsync.kube.watch import WatchEvent, watch
 from drsync.kube.wire import Request, Wire
@@ -18,13 +18,6 @@ from drsync.model.resource import ResourceKind, ResourceObject
 MANAGER = "drsync"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-
-# The first page is small, for most kinds fit into it; its objects' size then sets how many fill a page.
-_FIRST_PAGE = 250
-_PAGE_BYTES = 8 << 20
-_SMALLEST_PAGE, _LARGEST_PAGE = 50, 10_000
-# A revision is kept for five minutes at least and ten at most by default; no list may outlast it.
-_LIST_BUDGET_S = 600.0
 
 
 class KubeClient:
@@ -44,12 +37,8 @@ class KubeClient:
         return self._wire.skew
 
     @property
-    def clock(self) -> Clock:
-        return self._wire.clock
-
-    @property
-    def cancel(self) -> Cancellation:
-        return self._wire.cancel
+    def wire(self) -> Wire:
+        return self._wire
 
     def close(self) -> None:
         self._wire.close()
@@ -80,7 +69,7 @@ class KubeClient:
     def read(self, path: str, *, what: str, accept: str = "application/json") -> Answer:
         """A GET that must succeed, of something that is no object: discovery, health, version."""
         call = Call(verb="get", what=what, server=self.server)
-        return _good(self._wire.send(Request("GET", path, call, accept=accept)), call)
+        return good(self._wire.send(Request("GET", path, call, accept=accept)), call)
 
     def list(
         self,
@@ -98,28 +87,7 @@ class KubeClient:
         Raises RevisionGone, PermissionDenied, RequestRejected (404: the kind is not served), ClusterUnreachable.
         """
         query = ListQuery(kind=kind, namespace=namespace, selector=selector, fields=fields, revision=revision)
-        return self.list_query(query, page=page)
-
-    def list_query(self, query: ListQuery, *, page: int | None = None) -> Listing:
-        """`list`, of a query at hand."""
-        return self.complete(query, self.first_page(query, page=page), page=page)
-
-    def first_page(self, query: ListQuery, *, page: int | None = None) -> Page:
-        """The beginning of a list; `complete` reads on from it."""
-        return self._page(query, limit=page or _FIRST_PAGE)
-
-    def complete(self, query: ListQuery, first: Page, *, page: int | None = None) -> Listing:
-        """The whole list that begins with `first`."""
-        objects = [*first.objects]
-        ends_s = self.clock.boot_s() + _LIST_BUDGET_S
-        last = first
-        while last.token:
-            following = self._page(query, limit=page or _fitting(last), token=last.token)
-            if following.token == last.token or self.clock.boot_s() > ends_s:
-                raise garbage(self._call("list", query.kind, query.namespace), "the list does not end")
-            objects.extend(following.objects)
-            last = following
-        return Listing(kind=query.kind, namespace=query.namespace, revision=first.revision, objects=tuple(objects))
+        return paging.whole(self._wire, query, page=page)
 
     def get(self, kind: ResourceKind, namespace: str, name: str) -> ResourceObject | None:
         """The object as it is now; None when it is not there. RequestRejected (404) when its kind is not served."""
@@ -127,7 +95,7 @@ class KubeClient:
         answer = self._wire.send(Request("GET", routes.item(kind, namespace, name), call))
         if is_absent(answer):
             return None
-        return read_object(kind, _good(answer, call), call)
+        return read_object(kind, good(answer, call), call)
 
     def create(self, kind: ResourceKind, namespace: str, body: bytes, *, dry_run: bool = False) -> ResourceObject:
         """Raises ObjectExists, RequestRejected, PermissionDenied.
@@ -208,7 +176,7 @@ class KubeClient:
         answer = self._wire.send(Request("DELETE", path, call, msgspec.json.encode(options)))
         if is_absent(answer):
             return False
-        _good(answer, call)
+        good(answer, call)
         return True
 
     def watch(
@@ -225,30 +193,11 @@ class KubeClient:
         query = ListQuery(kind=kind, namespace=namespace, selector=selector, fields=fields, revision=revision)
         return watch(self._wire, query, self._call("watch", kind, namespace), until=until)
 
-    def _page(self, query: ListQuery, *, limit: int, token: str = "") -> Page:
-        wanted = [("labelSelector", query.selector), ("fieldSelector", query.fields), ("limit", str(limit))]
-        if token:
-            # beside a token the server refuses a revision; the token carries it
-            wanted.append(("continue", token))
-        elif query.revision is not None:
-            wanted += [("resourceVersion", query.revision), ("resourceVersionMatch", "Exact")]
-        call = self._call("list", query.kind, query.namespace)
-        path = routes.with_query(routes.collection(query.kind, query.namespace), wanted)
-        return read_page(query.kind, _good(self._wire.send(Request("GET", path, call)), call), call)
-
     def _write(self, kind: ResourceKind, request: Request) -> ResourceObject:
-        return read_object(kind, _good(self._wire.send(request), request.call), request.call)
+        return read_object(kind, good(self._wire.send(request), request.call), request.call)
 
     def _call(self, verb: str, kind: ResourceKind, namespace: str, name: str = "") -> Call:
-        place = f"{namespace}/{name}" if namespace and name else name or (namespace and f"in {namespace}")
-        what = f"{kind.group_resource} {place}".rstrip()
-        return Call(verb=verb, what=what, server=self._wire.server, secret=kind.group_resource == "secrets")
-
-
-def _good(answer: Answer, call: Call) -> Answer:
-    if not answer.ok:
-        raise error_of(answer, call)
-    return answer
+        return call_of(verb, kind, namespace, name, server=self._wire.server)
 
 
 def _dry(*, dry_run: bool) -> tuple[tuple[str, str], ...]:
@@ -260,10 +209,3 @@ def _name_in(kind: ResourceKind, body: bytes) -> str:
         return parse_object(kind, body).name
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
-
-
-def _fitting(page: Page) -> int:
-    """How many objects of this page's size fill a page."""
-    if not page.objects:
-        return _FIRST_PAGE
-    return min(_LARGEST_PAGE, max(_SMALLEST_PAGE, _PAGE_BYTES * len(page.objects) // max(1, page.size_bytes)))

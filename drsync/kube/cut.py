@@ -38,6 +38,7 @@ from drsync.clock import Cancellation, Clock
 from drsync.errors import ClusterUnreachable, PermissionDenied, RequestRejected, RevisionGone
 from drsync.kube.client import KubeClient
 from drsync.kube.listing import Listing
+from drsync.kube.paging import complete, whole
 from drsync.kube.proof import Anchor, ListWant, Proof, aggregated_apis, find_anchor, prove, twice
 from drsync.model.recovery_point import KindSkew
 from drsync.model.resource import ResourceKind
@@ -158,8 +159,8 @@ class _Lists:
         query = want.query(self.after)
         try:
             if proof.want == want and proof.page and proof.revision == self.after:
-                return _Taken(want=want, listing=self.client.complete(query, proof.page))
-            return _Taken(want=want, listing=twice(lambda: self.client.list_query(query)))
+                return _Taken(want=want, listing=complete(self.client.wire, query, proof.page))
+            return _Taken(want=want, listing=twice(lambda: whole(self.client.wire, query)))
         except RequestRejected as error:
             if error.status == 404:
                 raise RevisionGone(
@@ -190,11 +191,11 @@ class _Lists:
         asked_at = self.clock.now()
         try:
             if proof and proof.page and proof.want == want:
-                return self.client.complete(query, proof.page), proof.asked_at
-            return self.client.list_query(query), asked_at
+                return complete(self.client.wire, query, proof.page), proof.asked_at
+            return whole(self.client.wire, query), asked_at
         except (RevisionGone, RequestRejected):
             asked_at = self.clock.now()
-            return self.client.list_query(query), asked_at
+            return whole(self.client.wire, query), asked_at
 
 
 def _latest(skews: Sequence[KindSkew]) -> tuple[KindSkew, ...]:

@@ -17,6 +17,7 @@ from drsync.kube.answers import Call, garbage
 from drsync.kube.client import KubeClient
 from drsync.kube.discovery import discover
 from drsync.kube.listing import ListQuery, Page
+from drsync.kube.paging import first_page
 from drsync.model.resource import ResourceKind
 
 _NAMESPACES = ResourceKind(group="", version="v1", resource="namespaces", kind="Namespace", namespaced=False)
@@ -79,7 +80,7 @@ class Anchor:
 
     def revision(self) -> int:
         """As of now. Raises ClusterUnreachable, also when the server tells none."""
-        told = self._client.first_page(self._query, page=1).revision
+        told = first_page(self._client.wire, self._query, page=1).revision
         revision = _number(told)
         if revision is None:
             call = Call(verb="list", what=self._query.kind.group_resource, server=self._client.server)
@@ -121,7 +122,7 @@ def prove(client: KubeClient, clock: Clock, cancel: Cancellation, wants: Sequenc
         cancel.check()
         asked_at = clock.now()
         try:
-            page = twice(partial(client.first_page, want.query()))
+            page = twice(partial(first_page, client.wire, want.query()))
         except RequestRejected as error:
             if error.status == 404 and _is_unserved(client, want.kind):
                 return Proof(want=want, asked_at=asked_at, vanished=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, urlencode
 
-from drsync.errors import UserError
+from drsync.errors import RequestRejected
 from drsync.model.resource import ResourceKind
 
 Query = Iterable[tuple[str, str]]
@@ -17,10 +17,7 @@ def collection(kind: ResourceKind, namespace: str = "") -> str:
     """Where objects of a kind are listed and created; all namespaces when none is named."""
     for part in (kind.version, kind.resource, *((kind.group,) if kind.group else ())):
         if not _PART.fullmatch(part):
-            raise UserError(
-                f"{part[:80]!r} cannot be part of a Kubernetes API path.",
-                remedy="look at the group, version and resource that the kind was given with",
-            )
+            raise _refused(f"{part[:80]!r} cannot be part of a Kubernetes API path.")
     root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
     if namespace and kind.namespaced:
         return f"{root}/namespaces/{segment(namespace)}/{kind.resource}"
@@ -36,10 +33,7 @@ def item(kind: ResourceKind, namespace: str, name: str, subresource: str = "") -
 def segment(text: str) -> str:
     """One path segment, escaped. A name that would leave its segment is refused."""
     if text in {"", ".", ".."} or "/" in text or "%" in text:
-        raise UserError(
-            f"{text[:80]!r} cannot be the name of a Kubernetes object.",
-            remedy="look at where the name comes from; the API server accepts no such name",
-        )
+        raise _refused(f"{text[:80]!r} cannot be the name of a Kubernetes object.")
     return quote(text, safe=":@$&+,;=!*'()")
 
 
@@ -47,3 +41,9 @@ def with_query(path: str, query: Query) -> str:
     """The path with its query; pairs with an empty value are left out."""
     pairs = [(key, value) for key, value in query if value]
     return f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
+
+
+def _refused(problem: str) -> RequestRejected:
+    """As the API server would refuse it, so that one bad object is told and the others go on."""
+    remedy = "look at where the name comes from; no API server accepts it"
+    return RequestRejected(problem, remedy=remedy, status=400, reason="BadRequest")

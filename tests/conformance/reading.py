@@ -11,6 +11,7 @@ from drsync.errors import PermissionDenied, RequestRejected
 from drsync.kube import discovery
 from drsync.kube.client import KubeClient
 from drsync.kube.listing import ListQuery
+from drsync.kube.paging import first_page
 from drsync.kube.watch import WatchType
 from tests.conformance.objects import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, SECRETS, kind
 from tests.conformance.server import OnServer
@@ -155,9 +156,9 @@ class ReadingConformance(OnServer):
         assert next(each for each in watch if each.object).object.name == "b"
 
     def test_a_first_page_tells_the_revision_of_the_store(self, client, make):
-        before = int(client.first_page(ListQuery(kind=NAMESPACES), page=1).revision)
+        before = int(first_page(client.wire, ListQuery(kind=NAMESPACES), page=1).revision)
         made = int(make(SECRETS, "a").resource_version)
 
-        after = int(client.first_page(ListQuery(kind=NAMESPACES), page=1).revision)
+        after = int(first_page(client.wire, ListQuery(kind=NAMESPACES), page=1).revision)
 
         assert before < made <= after

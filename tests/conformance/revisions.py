@@ -9,6 +9,7 @@ from drsync.errors import RequestRejected
 from drsync.kube.cut import ListWant, take_cut
 from drsync.kube.discovery import discover
 from drsync.kube.listing import ListQuery
+from drsync.kube.paging import complete, first_page
 from tests.conformance.objects import CONFIG_MAPS, CRDS, LEASES, NAMESPACES, ROLES, body, encode, unique
 from tests.conformance.server import OnServer, define_widgets, until
 
@@ -57,12 +58,12 @@ class RevisionConformance(OnServer):
         for name in "abc":
             make(CONFIG_MAPS, name)
         query = ListQuery(kind=CONFIG_MAPS, namespace=namespace, selector="!kubernetes.io/x")
-        first = client.first_page(query, page=1)
+        first = first_page(client.wire, query, page=1)
         for name in ("aa", "zz"):
             make(CONFIG_MAPS, name)
         client.delete(CONFIG_MAPS, namespace, "c")
 
-        found = client.complete(query, first, page=1)
+        found = complete(client.wire, query, first, page=1)
 
         assert {each.name for each in found.objects} - {"kube-root-ca.crt"} == {"a", "b", "c"}
 
@@ -113,7 +114,7 @@ class RevisionConformance(OnServer):
     def test_a_token_beside_a_revision_is_refused(self, client, namespace, make):
         for name in "abc":
             make(CONFIG_MAPS, name)
-        first = client.first_page(ListQuery(kind=CONFIG_MAPS, namespace=namespace), page=1)
+        first = first_page(client.wire, ListQuery(kind=CONFIG_MAPS, namespace=namespace), page=1)
         query = [
             ("continue", first.token),
             ("limit", "1"),

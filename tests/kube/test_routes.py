@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drsync.errors import UserError
+from drsync.errors import RequestRejected
 from drsync.kube import routes
 from tests.kube.conftest import CONFIG_MAPS, WIDGETS
 
@@ -28,13 +28,13 @@ def test_a_subresource_follows_the_name():
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../../secrets", "a%2fb"])
 def test_a_name_that_would_leave_its_segment_is_refused(name):
-    with pytest.raises(UserError):
+    with pytest.raises(RequestRejected):
         routes.item(CONFIG_MAPS, "shop", name)
 
 
 @pytest.mark.parametrize("part", ["", "../v1", "v1/namespaces", "V1", "v1?x=1"])
 def test_a_version_that_is_no_dns_name_is_refused(part):
-    with pytest.raises(UserError):
+    with pytest.raises(RequestRejected):
         routes.collection(replace(CONFIG_MAPS, version=part))
 
 
@@ -42,7 +42,7 @@ def test_a_version_that_is_no_dns_name_is_refused(part):
 def test_whatever_the_name_the_path_keeps_its_depth(name):
     try:
         path = routes.item(CONFIG_MAPS, "shop", name)
-    except UserError:
+    except RequestRejected:
         return
     assert path.count("/") == 6
     assert not set(path) & set("?# \n\r")
