@@ -18,7 +18,7 @@ from tests.fakes.repositories import new_repository, open_repository
 
 def chunks(count, *, size=50_000, seed=1):
     """Chunks that do not compress."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 - seeded
     return [dice.randbytes(size) for _ in range(count)]
 
 
@@ -50,7 +50,7 @@ def test_chunks_may_be_read_in_any_order():
     repository = new_repository(MemoryStore(), pack_bytes=200_000)
     data = chunks(20)
     session, _, placed = store_all(repository, data)
-    order = random.Random(2).choices(range(20), k=60)
+    order = random.Random(2).choices(range(20), k=60)  # noqa: S311 - seeded
 
     assert list(repository.reader(session).read(placed[n] for n in order)) == [data[n] for n in order]
 

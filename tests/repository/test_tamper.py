@@ -57,8 +57,7 @@ def is_found(store, sessions):
             if complaints(store, session):
                 return True
         except DrsyncError as error:
-            assert error.remedy
-            return True
+            return bool(error.remedy)
     return False
 
 
@@ -116,7 +115,7 @@ def test_every_lost_object_is_found(small):
 
 
 def test_a_flipped_index_is_never_believed(small):
-    store, sessions = small
+    store, _ = small
     for key in [key for key in store.snapshot() if key.startswith("repo/i/")]:
         good = store.get(key).data
         session, number = key.split("/")[2], int(key.split("/")[3])

@@ -1,5 +1,7 @@
 """Pages: columns that come back as the entries that went in, and nothing else is taken for one."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +82,5 @@ def test_a_page_with_a_hurt_byte_is_a_page_or_damage(entries, data):
     at = data.draw(st.integers(0, len(page) - 1))
     hurt = page[:at] + bytes([data.draw(st.integers(0, 255))]) + page[at + 1 :]
 
-    try:
-        decode_entries(hurt, what="page")
-    except IntegrityError as error:
-        assert error.exit_code == 9
+    with suppress(IntegrityError):
+        assert all(isinstance(entry, FileEntry) for entry in decode_entries(hurt, what="page"))

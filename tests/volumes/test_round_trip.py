@@ -177,7 +177,7 @@ def test_sockets_are_named_and_left_out(repository, volume):
 
 
 def test_privileges_are_kept_in_the_point_and_refused_by_default(repository, volume, target):
-    os.chmod(write(volume, "program", b"#!"), 0o6755)
+    os.chmod(write(volume, "program", b"#!"), 0o6755)  # noqa: S103 - it is what is tested
     os.setxattr(volume / "program", "trusted.secret", b"1")
     os.mkfifo(volume / "pipe")
     os.mknod(volume / "null", 0o20666, os.makedev(1, 3))
@@ -196,7 +196,7 @@ def test_privileges_are_kept_in_the_point_and_refused_by_default(repository, vol
 
 
 def test_privileges_come_back_where_they_are_asked_for(repository, volume, target):
-    os.chmod(write(volume, "program", b"#!"), 0o6755)
+    os.chmod(write(volume, "program", b"#!"), 0o6755)  # noqa: S103 - it is what is tested
     os.setxattr(volume / "program", "trusted.secret", b"1")
     os.mkfifo(volume / "pipe", 0o640)
     os.mknod(volume / "null", 0o20666, os.makedev(1, 3))
