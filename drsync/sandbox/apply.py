@@ -45,7 +45,8 @@ def apply(registry: Registry, place: Place, application: Application) -> tuple[b
     merged = _merge(live, wanted, "", custom=place.served.custom)
     previous = before[application.manager].paths if application.manager in before else set[Path]()
     others = {path for manager, owned in before.items() if manager != application.manager for path in owned.paths}
-    for path in sorted(previous - set(mine) - others, key=len, reverse=True):
+    # Items of lists before what is in them, while their keys can still be found.
+    for path in sorted(previous - set(mine) - others, key=len):
         _drop(merged, path)
     same = previous == set(mine)
     before[application.manager] = Owned(before[application.manager].time if same else now, set(mine))

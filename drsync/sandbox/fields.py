@@ -125,7 +125,7 @@ def _walk_items(
         found[path] = CONTAINER
     for item in items:
         at = (*path, item_key(item, keys))
-        if at in found:
+        if at in found and mode.applied:
             shown = ",".join(f'{key}="{item.get(key)}"' for key in keys)
             raise DuplicateKey(f"{shown_path(path)}: duplicate entries for key [{shown}]")
         found[at] = CONTAINER

@@ -184,6 +184,9 @@ def _await(folder: Path, pid: int | None) -> SandboxCluster:
             return found
         if pid is not None and _ended(pid):
             break
+        if pid is None and found is None:
+            # It ran when we looked, and was dying.
+            pid = _spawn(folder)
         time.sleep(_POLL_S)
     tail = (folder / "server.log").read_text(errors="replace").strip().splitlines()[-1:]
     raise ClusterUnreachable(
@@ -218,10 +221,14 @@ def _running(folder: Path) -> SandboxCluster | None:
 
 
 def _read_record(folder: Path) -> Record | None:
+    """None for a record that is missing or makes no sense: then nothing is known to run."""
     try:
-        return Record(**json.loads((folder / _RECORD).read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+        told = json.loads((folder / _RECORD).read_text())
+        record = Record(told["pid"], told["started"], told["port"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
+    sensible = isinstance(record.pid, int) and isinstance(record.started, str) and isinstance(record.port, int)
+    return record if sensible else None
 
 
 def _end(folder: Path, pid: int) -> None:

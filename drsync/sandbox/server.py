@@ -52,7 +52,7 @@ class ApiServer:
 
     def _authenticate(self, request: web.BaseRequest) -> None:
         sent = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(sent.encode(), self._authorization.encode()):
+        if not hmac.compare_digest(sent.encode(errors="surrogateescape"), self._authorization.encode()):
             raise ApiError(401, "Unauthorized")
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:

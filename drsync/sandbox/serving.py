@@ -27,6 +27,15 @@ class Served:
     cluster: Cluster
     loop: asyncio.AbstractEventLoop
 
+    def compact(self) -> int:
+        """Forgets all history, as a compaction does; returns the oldest revision that is still known."""
+
+        async def forget() -> int:
+            self.cluster.storage.compact(self.cluster.storage.revision)
+            return self.cluster.storage.compacted
+
+        return asyncio.run_coroutine_threadsafe(forget(), self.loop).result(_READY_S)
+
 
 async def serve(
     cluster: Cluster, listener: socket.socket, token: str, stop: asyncio.Event, *, compact_every_s: float = 300
@@ -80,10 +89,17 @@ def serve_in_thread(directory: Path, *, token: str = _TEST_TOKEN) -> Generator[S
         ready.set()
         await serve(cluster, listener, token, stop)
 
-    thread = threading.Thread(target=lambda: asyncio.run(run()), name="sandbox", daemon=True)
+    def live() -> None:
+        try:
+            asyncio.run(run())
+        finally:
+            listener.close()
+            ready.set()
+
+    thread = threading.Thread(target=live, name="sandbox", daemon=True)
     thread.start()
-    if not ready.wait(_READY_S):
-        raise TimeoutError("the sandbox server did not start")
+    if not ready.wait(_READY_S) or not found:
+        raise RuntimeError(f"the sandbox in {directory} did not start")
     try:
         yield found[0]
     finally:

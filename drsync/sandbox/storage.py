@@ -71,6 +71,9 @@ class Change:
     previous: Stored | None
 
 
+_PASTS_KEPT = 4
+"""Lists that may be under way page by page at once, before one is worked out again."""
+
 Listener = Callable[[Change], None]
 
 
@@ -84,6 +87,7 @@ class Storage:
         self._sorted: dict[str, list[str]] = {}
         self._changes: dict[str, list[Change]] = defaultdict(list)
         self._listeners: list[Listener] = []
+        self._past: dict[tuple[str, int], list[tuple[str, Stored]]] = {}
         self._log = ChangeLog(path)
         for line in self._log.read():
             self._replay(line)
@@ -115,8 +119,16 @@ class Storage:
         return self._sorted[resource]
 
     def at(self, resource: str, revision: int) -> list[tuple[str, Stored]]:
-        """The objects as of a revision, in list order."""
-        if revision >= self.revision or not self.changes(resource, after=revision):
+        """The objects as of a revision, in list order. The past does not change: pages of one list ask once."""
+        revision = min(revision, self.revision)
+        if (resource, revision) not in self._past:
+            while len(self._past) >= _PASTS_KEPT:
+                del self._past[next(iter(self._past))]
+            self._past[resource, revision] = self._state(resource, revision)
+        return self._past[resource, revision]
+
+    def _state(self, resource: str, revision: int) -> list[tuple[str, Stored]]:
+        if not self.changes(resource, after=revision):
             live = self._live[resource]
             return [(key, live[key]) for key in self.keys(resource)]
         state = dict(self._live[resource])
