@@ -58,7 +58,7 @@ _TABLE: Final = (
         "jobs.batch",
         "cronjobs.batch",
     ),
-    # A quota refuses everything until its controller has counted for the first time.
+    # A quota that was lowered later never took anything away; written first, it would refuse what was over it.
     _stage(
         "bounds",
         "autoscalers, disruption budgets and quotas act on workloads",

@@ -22,18 +22,24 @@ def _turn(names: Mapping[str, str], manifest: Manifest) -> Manifest:
 
 
 def _fields(names: Mapping[str, str], fields: Fields) -> Fields:
-    turned = {
-        name: names.get(value, value) if name in _FIELDS and isinstance(value, str) else _value(names, value)
-        for name, value in fields.items()
-    }
-    return turned if any(turned[name] is not value for name, value in fields.items()) else fields
+    result = fields
+    for name, value in fields.items():
+        if isinstance(value, dict | list):
+            turned = _inside(names, cast("object", value))
+        elif name in _FIELDS and isinstance(value, str):
+            turned = names.get(value, value)
+        else:
+            continue
+        if turned is not value:
+            result = {**result, name: turned}
+    return result
 
 
-def _value(names: Mapping[str, str], value: Any) -> Any:
+def _inside(names: Mapping[str, str], value: Any) -> Any:
     if isinstance(value, dict):
         return _fields(names, mapping(cast("object", value)))
-    if isinstance(value, list):
-        before = items(cast("object", value))
-        after = [_value(names, item) for item in before]
-        return after if any(new is not old for new, old in zip(after, before, strict=True)) else before
-    return value
+    if not isinstance(value, list):
+        return value
+    before = items(cast("object", value))
+    after = [_inside(names, item) for item in before]
+    return after if any(new is not old for new, old in zip(after, before, strict=True)) else before
