@@ -158,9 +158,9 @@ def _open_pool(
     # the package writes keys to files, for OpenSSL reads nothing else; they are loaded, then removed
     with tempfile.TemporaryDirectory(prefix="drsync-") as private:
         configuration = _configuration(access, identity, private)
-        tls = _tls(configuration, access)
+        tls = _tls(configuration, access) if server.startswith("https:") else None
     options: dict[str, object] = {"maxsize": connections, "block": False}
-    if server.startswith("https:"):
+    if tls:
         options |= {"ssl_context": tls, "server_hostname": configuration.tls_server_name}
         if configuration.tls_server_name:
             options["assert_hostname"] = configuration.tls_server_name
