@@ -85,7 +85,7 @@ def read_settings(
         listen_host=listen_host,
         listen_port=listen_port,
         ping_url=_ping_url(environ, cwd, read),
-        log_format=_log_format(environ.get("DRSYNC_LOG_FORMAT") or "text"),
+        log_format=_log_format(environ.get("DRSYNC_LOG_FORMAT") or "json"),
     )
 
 

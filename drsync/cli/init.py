@@ -11,6 +11,7 @@ from drsync.errors import DrsyncError, NotConfirmed, NotFound, UnsafeStore, User
 from drsync.model.policy import BackupStore
 from drsync.repository.keyfile import new_key_file, read_key_file
 from drsync.repository.keyring import create_repository
+from drsync.stores.address import FileUrl, parse_url
 from drsync.stores.object_store import ObjectStore
 from drsync.stores.open import open_store
 from drsync.stores.probe import probe
@@ -47,6 +48,7 @@ def command(call: Call, name: str | None, url: str | None, recipients: tuple[str
             remedy="name one of the policy files' stores, or give --store URL (file:///dir, s3://…)",
         )
     key_file = _key_file(call, spec)
+    _make_folder(place)
     store = open_store(place, clock=call.clock)
     try:
         return _make_ready(call, store, key_file, recipients, accept_single_key=accept_single_key)
@@ -95,6 +97,13 @@ def _make_ready(
     if call.output in ("table", "wide"):
         _tell(key_file, made=made, single=not others)
     return 0
+
+
+def _make_folder(place: str) -> None:
+    """A new folder store needs its folder. Only the last part is made: a mount point that is not mounted is not."""
+    address = parse_url(place)
+    if isinstance(address, FileUrl) and not address.directory.exists() and address.directory.parent.is_dir():
+        address.directory.mkdir(mode=0o700)
 
 
 def _tell(key_file: str, *, made: bool, single: bool) -> None:

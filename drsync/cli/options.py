@@ -70,7 +70,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
             host=socket.gethostname(),
             config=config,
             key_files=key_files,
-            read=_read_file,
+            read=read_file,
         )
         call = Call(
             settings=settings,
@@ -85,7 +85,8 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _read_file(path: str) -> bytes:
+def read_file(path: str) -> bytes:
+    """For settings and secrets, which are pure and are given their reader."""
     with open(path, "rb") as file:
         return file.read()
 

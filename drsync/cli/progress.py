@@ -18,7 +18,7 @@ class Progress:
     """A Reporter. Called from several threads."""
 
     quiet: bool
-    terminal: bool = field(default_factory=sys.stderr.isatty)
+    terminal: bool = field(default_factory=lambda: _is_terminal())  # noqa: PLW0108 - defined below
     _last: dict[str, float] = field(default_factory=dict[str, float])
     _began: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -62,6 +62,11 @@ class Progress:
         if self._live:
             sys.stderr.write("\r\x1b[2K")
             self._live = False
+
+
+def _is_terminal() -> bool:
+    # Asked anew each time: whoever calls us may have put another stream in its place.
+    return sys.stderr.isatty()
 
 
 def _share(done_bytes: int, total_bytes: int) -> str:

@@ -29,6 +29,7 @@ from drsync.state.catalog import resolve
 from drsync.state.holder import this_holder
 from drsync.units import print_duration, print_instant
 
+_MAPS = {"map_namespace": "--map-namespace", "map_storage_class": "--map-storage-class"}
 _SHOWN = 12
 """Objects and changes that a person is shown; `-o json` has them all."""
 
@@ -84,11 +85,12 @@ def command(  # noqa: PLR0913 - one argument an option
       3  some objects were refused         7   --existing merge|replace without --overwrite
       4  no such point, or nothing in it matches        12  no key opens the store
     """
+    maps = {name: _pairs(option, asked.pop(name)) for name, option in _MAPS.items()}
     with stoppable(call, timeout), point_source(call, point) as source:
         sealed = resolve(source.opened.store, point, key=source.opened.unlocked().derive("log"), now=call.clock.now())
         target = find_cluster(source.config, cluster)
         target = replace(target, local_volumes=target.local_volumes or local_volumes)
-        request = _request(sealed, cluster, target, asked)
+        request = _request(sealed, cluster, target, {**asked, **maps})
         order = _order(call, request, sealed)
         report = Progress(quiet=quiet or dry_run is not None)
         with opened_world(source.opened, target, call.clock, call.cancel, report) as world:
@@ -115,11 +117,8 @@ def _request(sealed: SealedPoint, cluster: str, target: ClusterTarget, asked: Ma
         selector=asked["selector"],
         volumes=None if not volumes else () if volumes == ("none",) else _split(volumes),
         paths=asked["paths"],
-        namespace_map=_pairs("--map-namespace", asked["map_namespace"]),
-        storage_class_map={
-            **target.storage_class_map,
-            **_pairs("--map-storage-class", asked["map_storage_class"]),
-        },
+        namespace_map=asked["map_namespace"],
+        storage_class_map={**target.storage_class_map, **asked["map_storage_class"]},
         existing=Existing(asked["existing"]),
         allow_partial=asked["allow_partial"],
     )

@@ -33,7 +33,7 @@ def config_of(call: Call) -> Config:
     """Policy files, for commands that need no store."""
     if call.from_store:
         with opened_store(call.from_store, call.settings, call.clock) as opened:
-            return config_in_store(opened)
+            return config_in_store(opened, call.settings)
     return read_config(call.settings)
 
 
@@ -42,7 +42,7 @@ def policy_source(call: Call, policy: str) -> Generator[tuple[Source, Protection
     """The store of one policy. Raises NotFound."""
     if call.from_store:
         with opened_store(call.from_store, call.settings, call.clock) as opened:
-            config = config_in_store(opened)
+            config = config_in_store(opened, call.settings)
             yield Source(name=call.from_store, opened=opened, config=config), find_policy(config, policy)
         return
     config = read_config(call.settings)
@@ -62,7 +62,7 @@ def point_source(call: Call, reference: str) -> Generator[Source]:
         return
     for spec_name, url, spec in store_specs(call):
         with opened_store(url, call.settings, call.clock, spec) as opened:
-            config = config_in_store(opened) if call.from_store else read_config(call.settings)
+            config = config_in_store(opened, call.settings) if call.from_store else read_config(call.settings)
             if at or _holds(opened, reference):
                 yield Source(name=spec_name, opened=opened, config=config)
                 return
@@ -84,7 +84,11 @@ def each_source(call: Call) -> Iterator[Source | Unreadable]:
     for name, url, spec in store_specs(call):
         try:
             with opened_store(url, call.settings, call.clock, spec) as opened:
-                yield Source(name=name, opened=opened, config=config_in_store(opened) if call.from_store else config)
+                yield Source(
+                    name=name,
+                    opened=opened,
+                    config=config_in_store(opened, call.settings) if call.from_store else config,
+                )
         except DrsyncError as error:
             if call.from_store:
                 raise

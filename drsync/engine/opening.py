@@ -96,14 +96,17 @@ def opened_store(url: str, settings: Settings, clock: Clock, spec: BackupStore |
         store.close()
 
 
-def config_in_store(opened: OpenedStore) -> Config:
-    """The policies that were in force at each policy's newest point."""
+def config_in_store(opened: OpenedStore, settings: Settings) -> Config:
+    """The policies that were in force at each policy's newest point.
+
+    Relative paths in them are taken as if the files lay where policy files would be looked for.
+    """
     texts: dict[str, str] = {}
     for name in policies(opened.store):
         points = CommitLog(opened.store, name, key=opened.log_key).read().points
         if points:
             texts[f"{name}.yaml"] = get_policy(opened.store, points[-1].point.policy_sha256)
-    return _merged({name: load({name: text}) for name, text in texts.items()})
+    return _merged({name: load({name: text}, base=settings.config_dir) for name, text in texts.items()})
 
 
 def _merged(parts: Mapping[str, Config]) -> Config:
