@@ -82,6 +82,12 @@ ALLOWANCES: tuple[Allowance, ...] = (
             "volume.kubernetes.io/selected-node",
         )
     ),
+    Allowance(
+        ("PersistentVolumeClaim",),
+        ("metadata", "annotations", "drsync.io/restored-by"),
+        "the run that made the claim, so that it and no other fills the volume",
+        lambda before, after: before is None and str(after).startswith("r-"),
+    ),
     Allowance(("PersistentVolumeClaim",), ("spec", "volumeName"), "each cluster has its own volume", _both),
     Allowance(("PersistentVolume",), ("spec", "claimRef", "uid"), "the claim's copy has its own", _uids),
     Allowance(("PersistentVolume",), ("spec", "claimRef", "resourceVersion"), "counts the writes of one cluster"),

@@ -8,6 +8,10 @@ import pytest
 from tests.e2e.cluster import Cluster, start
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.provisioner import Provisioner
+from tests.fakes.s3_sites import S3Site
+from tests.fakes.seaweed import seaweed_s3
+
+__all__ = ["seaweed_s3"]
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +65,9 @@ def standby_kubelet(standby: Cluster) -> Iterator[Kubelet]:
 
 
 @pytest.fixture(scope="session")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A store: the spec for a policy file, its URL, and the environment that holds its credentials."""
-    folder = tmp_path_factory.mktemp("store")
-    return {"store": {"provider": "filesystem", "filesystem": {"path": str(folder)}}, "url": folder.as_uri(), "env": {}}
+def bucket(seaweed_s3: S3Site) -> dict[str, Any]:
+    """A bucket: the spec for a policy file, its URL, and the environment that holds its credentials."""
+    name = seaweed_s3.make_bucket()
+    spec = {"bucket": name, "region": "us-east-1", "endpoint": seaweed_s3.endpoint, "pathStyle": True}
+    env = {"AWS_ACCESS_KEY_ID": seaweed_s3.access_key, "AWS_SECRET_ACCESS_KEY": seaweed_s3.secret_key}
+    return {"store": {"provider": "s3", "s3": spec}, "url": seaweed_s3.url(name), "env": env}

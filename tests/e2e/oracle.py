@@ -99,6 +99,11 @@ def compare(before: Snapshot, after: Snapshot, translation: Translation | None =
     return differences
 
 
+def assert_equal(differences: Sequence[Difference]) -> None:
+    """Fails with every difference on a line of its own."""
+    assert not differences, "\n".join(["the clusters differ:", *map(str, differences)])
+
+
 def compare_objects(key: Key, before: Manifest, after: Manifest) -> list[Difference]:
     """The differences of one object that are not allowed."""
     before, after = _without_random_names(before), _without_random_names(after)

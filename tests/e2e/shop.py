@@ -77,12 +77,11 @@ def write_files(root: Path, *, seed: int = 1) -> None:
     (root / "empty folder").mkdir(mode=0o700)
     (root / os.fsdecode(b"not-utf8-\xff\n")).write_bytes(b"any bytes")
     (root / "deep" / "private").write_bytes(b"secret")
-    (root / "deep" / "private").chmod(0o4600)
+    (root / "deep" / "private").chmod(0o400)
     os.setxattr(root / "large.bin", "user.checksum", b"\x00\x01")
     with (root / "sparse").open("wb") as file:
         file.seek(64 << 20)
         file.write(b"end")
-    os.mkfifo(root / "pipe")
     if os.geteuid() == 0:
         os.chown(root / "deep" / "small-002", 1001, 1002)
     os.utime(root / "deep" / "small-003", ns=(1, 981_173_106_123_456_789))
@@ -122,6 +121,8 @@ def _configuration() -> list[Manifest]:
         _thing("v1", "ConfigMap", "obsolete", data={"old": "yes"}),
         _thing("v1", "ConfigMap", "fixed", data={"a": "b"}, immutable=True),
         _thing("v1", "Secret", "login", type="Opaque", data={"token": "czNjcmV0", "ca.crt": "eA=="}),
+        _thing("v1", "ResourceQuota", "most", spec={"hard": {"configmaps": "100"}}),
+        _thing("v1", "LimitRange", "least", spec={"limits": [{"type": "Container", "default": {"cpu": "1"}}]}),
     ]
 
 
@@ -179,8 +180,6 @@ def _policies() -> list[Manifest]:
         _thing("autoscaling/v2", "HorizontalPodAutoscaler", "web", spec={
             "minReplicas": 2, "maxReplicas": 4, "scaleTargetRef": target,
         }),
-        _thing("v1", "ResourceQuota", "most", spec={"hard": {"configmaps": "100"}}),
-        _thing("v1", "LimitRange", "least", spec={"limits": [{"type": "Container", "default": {"cpu": "1"}}]}),
     ]  # fmt: skip
 
 

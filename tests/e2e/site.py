@@ -45,6 +45,7 @@ class Site:
         self.policies.mkdir(parents=True, exist_ok=True)
         self.key_file = folder / "drsync.key"
         self.store_folder = folder / "store"
+        self.store_folder.mkdir(exist_ok=True)
         self.store = dict(store or {"provider": "filesystem", "filesystem": {"path": str(self.store_folder)}})
         self.env = {
             "PATH": os.environ["PATH"],
