@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from drsync.errors import AlreadyRunning, IntegrityError, LeaseLost, Unreachable, UserError, WrongKey
+from drsync.errors import AlreadyRunning, IntegrityError, LeaseLost, UserError, WrongKey
 from drsync.model.epoch import Epoch
 from drsync.state.documents import REMEDY, create_once, damaged, fetch, fetch_all
 from drsync.state.entries import (
@@ -71,7 +71,8 @@ class CommitLog:
         self._key = key
         self._threads = threads
         self._history = History(policy=policy, authenticated=key is not None)
-        self._doubtful = 0
+        self._sent = 0
+        self._settled = 0
 
     @property
     def policy(self) -> str:
@@ -79,8 +80,8 @@ class CommitLog:
 
     @property
     def in_doubt(self) -> bool:
-        """An entry was sent, its fate is unknown, and nobody has been seen at its number."""
-        return self._doubtful > self._history.sequence
+        """An entry was sent, and neither its fate nor anyone else at its number has been seen."""
+        return self._sent > max(self._settled, self._history.sequence)
 
     def read(self) -> History:
         """Raises IntegrityError when an entry is missing, damaged or not sealed by this store's key."""
@@ -141,11 +142,10 @@ class CommitLog:
             body=body,
         )
         name = entry_key(self.policy, sequence)
-        try:
-            there = create_once(self._store, name, write_entry(entry, key=self._key))
-        except Unreachable:
-            self._doubtful = max(self._doubtful, sequence)
-            raise
+        # Before it goes out: whatever is raised from here on, Ctrl-C included, it may have arrived.
+        self._sent = max(self._sent, sequence)
+        there = create_once(self._store, name, write_entry(entry, key=self._key))
+        self._settled = max(self._settled, sequence)
         return entry if there is None else None
 
     def _entry(self, sequence: int) -> LogEntry:

@@ -85,6 +85,7 @@ class Contender:
                     lease.check()
                 self._append(log, lease.epoch)
         finally:
+            # Also by one that is killed: a run that is interrupted still releases on its way out.
             if self._world.dice.random() < 0.7:
                 lease.release()
 

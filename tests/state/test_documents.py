@@ -18,29 +18,32 @@ from drsync.state.lease import LeaseDocument
 from drsync.state.records import EndRecord, IntentRecord, PlanRecord, ResultRecord, read_record
 from tests.fakes.faulty_store import Fault, Faulty
 from tests.fakes.memory_store import MemoryStore
-from tests.state.samples import NOW, plan, plans, points, runs
+from tests.state.samples import NOW, calm, plan, plans, points, runs
 
 DOCUMENTS = (Heartbeat, LeaseDocument, LogEntry, PlanRecord, IntentRecord, ResultRecord, EndRecord, Plan, Run)
 
 
 @given(points)
+@calm
 def test_a_point_comes_back_as_it_went_in(point):
     assert decode(RecoveryPoint, encode(point), what="x") == point
 
 
 @given(plans)
+@calm
 def test_a_plan_comes_back_as_it_went_in(plan):
     assert decode(Plan, encode(plan), what="x") == plan
 
 
 @given(runs)
-@settings(max_examples=15)
+@settings(calm, max_examples=15)
 def test_a_run_comes_back_as_it_went_in(run):
     assert decode(Run, encode(run), what="x") == run
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 @given(data=st.binary(max_size=200))
+@calm
 @example(data=b"")
 @example(data=b"null")
 @example(data=b"[]")
@@ -61,7 +64,7 @@ _PLAN = encode(PlanRecord(run=plan().run, plan=plan()))
 
 
 @given(st.integers(0, len(_PLAN) - 1), st.integers(1, 255))
-@settings(max_examples=300)
+@settings(calm, max_examples=300)
 def test_a_changed_byte_gives_another_value_or_an_integrity_error(at, change):
     hostile = _PLAN[:at] + bytes([_PLAN[at] ^ change]) + _PLAN[at + 1 :]
 
@@ -70,6 +73,7 @@ def test_a_changed_byte_gives_another_value_or_an_integrity_error(at, change):
 
 
 @given(st.integers(0, len(_PLAN) - 1))
+@calm
 def test_a_half_written_document_is_an_integrity_error(length):
     with pytest.raises(IntegrityError):
         read_record(PlanRecord, _PLAN[:length], what="runs/b-20260821T030804Z-k3f9/plan.json", key=None)
@@ -117,6 +121,7 @@ def test_a_huge_document_is_refused_without_being_kept():
 
 
 @given(points)
+@calm
 def test_an_entry_for_another_place_is_an_integrity_error(point):
     with pytest.raises(IntegrityError):
         read_entry(encode(point), policy="shop", sequence=1, key=None)

@@ -21,7 +21,7 @@ from drsync.state.entries import (
 )
 from drsync.state.history import KEEP_ROWS, History, extend
 from tests.state.contenders import sealed_point
-from tests.state.samples import NOW
+from tests.state.samples import NOW, calm
 
 KEY = b"k" * 32
 
@@ -49,7 +49,7 @@ def fold_all(entries):
 
 
 @given(st.lists(st.tuples(bodies, epochs, days), max_size=25), st.integers(1, 6))
-@settings(max_examples=100)
+@settings(calm, max_examples=100)
 def test_a_checkpoint_anywhere_changes_nothing(decisions, every):
     plain, marked, resumed = History(policy="shop"), History(policy="shop"), History(policy="shop")
     for number, (body, epoch, at) in enumerate(decisions, 1):
@@ -87,6 +87,12 @@ def test_a_new_authority_outranks_every_lease_before_it():
     )
 
     assert not history.points
+
+
+def test_who_wrote_only_a_checkpoint_has_raised_the_epoch_all_the_same():
+    history = fold_all([entry(1, FenceBody()), entry(2, CheckpointBody(), epoch=Epoch(lease=2))])
+
+    assert history.epoch == Epoch(lease=2)
 
 
 def test_a_point_that_is_sealed_twice_is_there_once():

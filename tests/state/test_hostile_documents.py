@@ -26,7 +26,7 @@ from drsync.state.records import EndRecord, IntentRecord, PlanRecord, ResultReco
 from tests.fakes.memory_store import MemoryStore
 from tests.state.contenders import KEY, sealed_point
 from tests.state.hand_clock import HandClock
-from tests.state.samples import NOW, RUN, json_values, plan
+from tests.state.samples import NOW, RUN, calm, json_values, plan
 
 FIRST = Epoch(lease=1)
 
@@ -97,7 +97,7 @@ def hostile(draw):
 
 
 @given(hostile())
-@settings(max_examples=200, deadline=None)
+@settings(calm, max_examples=200)
 def test_a_field_of_someone_else_s_gives_a_whole_value_or_an_integrity_error(case):
     key, data = case
 
@@ -118,7 +118,7 @@ def readers(store):
 
 @pytest.mark.slow
 @given(hostile())
-@settings(max_examples=300, deadline=None)
+@settings(calm, max_examples=300)
 def test_whoever_reads_a_hostile_store_gets_answers_or_errors_with_a_remedy(case):
     key, data = case
     store = MemoryStore()

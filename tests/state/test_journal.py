@@ -17,7 +17,7 @@ from drsync.state.records import record_key
 from drsync.state.runs import find_run
 from tests.fakes.faulty_store import Crashed, Fault, Faulty
 from tests.fakes.memory_store import MemoryStore
-from tests.state.samples import NOW, RUN, plan
+from tests.state.samples import NOW, RUN, calm, plan
 
 KEY = b"j" * 32
 FIRST = Epoch(lease=1)
@@ -186,6 +186,7 @@ def test_steps_that_run_side_by_side_have_numbers_of_their_own():
 
 
 @given(st.lists(st.sampled_from(["late", "current"]), max_size=14))
+@calm
 def test_however_two_executors_take_turns_the_higher_epoch_finishes_and_is_believed(turns):
     store = begun()
     working = {

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from drsync.errors import IntegrityError, LeaseLost, StoreUnreachable, UserError, WrongKey
+from drsync.errors import DrsyncError, IntegrityError, LeaseLost, StoreUnreachable, UserError, WrongKey
 from drsync.model.epoch import Epoch
 from drsync.model.recovery_point import MissedSlot
 from drsync.state.entries import (
@@ -284,6 +284,20 @@ def test_a_checkpoint_s_number_holds_a_checkpoint():
         log_of(store).read()
 
 
+@pytest.mark.parametrize("read_before", [False, True])
+def test_who_wrote_only_a_checkpoint_has_silenced_lower_epochs_all_the_same(read_before):
+    store = filled(63)
+    late = log_of(store)
+    folded = log_of(store).read().folded
+    if read_before:
+        late.read()
+    entry = LogEntry(policy="shop", sequence=64, epoch=SECOND, nonce="n", at=NOW, tool="t", body=folded)
+    store.create(entry_key("shop", 64), write_entry(entry, key=KEY))
+
+    with pytest.raises(LeaseLost):
+        late.append(FenceBody(), epoch=FIRST, now=NOW)
+
+
 def test_entries_before_a_checkpoint_may_retire():
     store = filled(100)
     for number in range(1, 64):
@@ -325,6 +339,36 @@ def test_an_entry_whose_fate_is_unknown_is_in_doubt_until_someone_is_seen_at_its
     assert not log.in_doubt
     assert entry.sequence == 1
     assert points_of(inner) == ["rp-1"]
+
+
+@pytest.mark.parametrize("second", [Fault.NOT_SENT, Fault.DENIED])
+def test_an_entry_stays_in_doubt_whatever_goes_wrong_while_its_fate_is_looked_up(second):
+    inner = MemoryStore()
+    store = Faulty(inner).fail(Fault.NOT_ACKED, call="create").fail(second, call="get")
+    log = log_of(store)
+
+    with pytest.raises(DrsyncError):
+        log.append(SealedBody(sealed_point("rp-1")), epoch=FIRST, now=NOW)
+
+    assert log.in_doubt
+
+
+def test_an_entry_stays_in_doubt_when_the_run_is_interrupted_while_it_is_sent():
+    store = Faulty(MemoryStore())
+    log = log_of(store)
+    store.crash(at=2, after=True)
+
+    with pytest.raises(Crashed):
+        log.append(SealedBody(sealed_point("rp-1")), epoch=FIRST, now=NOW)
+
+    assert log.in_doubt
+
+
+def test_an_entry_that_was_acknowledged_is_not_in_doubt():
+    log = log_of(MemoryStore())
+    log.append(SealedBody(sealed_point("rp-1")), epoch=FIRST, now=NOW)
+
+    assert not log.in_doubt
 
 
 def crashes():

@@ -12,7 +12,7 @@ from drsync.state.heartbeat import beat, read_heartbeats
 from drsync.state.policies import get_policy, put_policy
 from tests.fakes.faulty_store import Fault, Faulty
 from tests.fakes.memory_store import MemoryStore
-from tests.state.samples import NOW, instants
+from tests.state.samples import NOW, calm, instants
 
 
 def test_each_site_s_last_sign_of_life_is_read():
@@ -99,6 +99,7 @@ def test_a_policy_text_that_is_lost_is_an_integrity_error():
 
 
 @given(instants)
+@calm
 def test_run_ids_are_taken_apart_as_they_were_made(at):
     at = at.replace(microsecond=0)
 
@@ -108,6 +109,7 @@ def test_run_ids_are_taken_apart_as_they_were_made(at):
 
 
 @given(instants, instants)
+@calm
 def test_run_ids_sort_as_their_instants(one, other):
     one, other = one.replace(microsecond=0), other.replace(microsecond=0)
     ids = [run_id(RunKind.BACKUP, now=at, suffix="k3f9") for at in (one, other)]
