@@ -42,14 +42,16 @@ class Addresses:
         """Completes a Service; 422 for an address that cannot be had."""
         spec = manifest.setdefault("spec", {})
         if spec["type"] == "ExternalName":
+            for field in ("clusterIP", "clusterIPs"):
+                spec.pop(field, None)
             return
         _complete(spec, branch(old or {}, "spec"))
         name, uid = str(manifest["metadata"].get("name")), manifest["metadata"]["uid"]
-        asked = spec.get("clusterIP") or next(iter(spec.get("clusterIPs") or ()), "")
+        asked = str(spec.get("clusterIP") or next(iter(spec.get("clusterIPs") or ()), ""))
         if asked and asked != "None":
             self._check(served, name, uid, asked)
         address = asked or self._free_ip()
-        spec["clusterIP"], spec["clusterIPs"] = address, spec.get("clusterIPs") or [address]
+        spec["clusterIP"], spec["clusterIPs"] = address, [address]
         if spec["type"] in ("NodePort", "LoadBalancer"):
             for port in spec.get("ports") or ():
                 self._take_port(served, name, uid, port)

@@ -100,6 +100,10 @@ def _service(manifest: Manifest) -> Iterator[Cause]:
     spec = branch(manifest, "spec")
     if not spec.get("ports") and spec.get("clusterIP") != "None" and spec.get("type") != "ExternalName":
         yield _required("spec.ports")
+    for index, port in enumerate(leaves(spec, "ports")):
+        number = port.get("port")
+        if not isinstance(number, int) or not 0 < number < 65536:
+            yield _bad(f"{number}", "must be between 1 and 65535, inclusive", f"spec.ports[{index}].port")
 
 
 def _claim(manifest: Manifest) -> Iterator[Cause]:
@@ -140,7 +144,12 @@ def _definition(manifest: Manifest) -> Iterator[Cause]:
     versions = leaves(spec, "versions")
     if sum(1 for version in versions if version.get("storage")) != 1:
         yield Cause("FieldValueInvalid", "must have exactly one version marked as storage version", "spec.versions")
+    for field in ("plural", "kind"):
+        if not isinstance(names.get(field), str):
+            yield _required(f"spec.names.{field}")
     for index, version in enumerate(versions):
+        if not isinstance(version.get("name"), str):
+            yield _required(f"spec.versions[{index}].name")
         if not branch(version, "schema").get("openAPIV3Schema"):
             where = f"spec.versions[{index}].schema.openAPIV3Schema"
             yield Cause("FieldValueRequired", "Required value: schemas are required", where)

@@ -79,7 +79,6 @@ class ServedKind:
     """A delete answers with the object."""
     schema: Manifest | None = None
     """A custom kind's openAPIV3Schema; None for built-in kinds."""
-    scale: Manifest | None = None
     list_kind: str = ""
 
     @property

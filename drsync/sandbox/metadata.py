@@ -46,6 +46,30 @@ _SERVER_OWNED = ("uid", "creationTimestamp", "selfLink", "managedFields", "delet
 _KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "generateName")
 
 
+class _Owner(msgspec.Struct):
+    apiVersion: str = ""  # noqa: N815
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+    blockOwnerDeletion: bool | None = None  # noqa: N815
+
+
+class _Metadata(msgspec.Struct):
+    """The types that metadata has; anything else cannot be decoded."""
+
+    name: str | None = None
+    generateName: str | None = None  # noqa: N815
+    namespace: str | None = None
+    uid: str | None = None
+    resourceVersion: str | None = None  # noqa: N815
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    finalizers: list[str] | None = None
+    ownerReferences: list[_Owner] | None = None  # noqa: N815
+    managedFields: list[dict[str, Any]] | None = None  # noqa: N815
+
+
 def timestamp(now: datetime | None = None) -> str:
     return (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -55,8 +79,12 @@ def of(manifest: Manifest) -> dict[str, Any]:
     meta = manifest.setdefault("metadata", {})
     if meta is None:
         meta = manifest["metadata"] = {}
-    if not isinstance(meta, dict):
-        raise ApiError(400, "json: cannot unmarshal metadata into Go struct field .metadata of type v1.ObjectMeta")
+    try:
+        msgspec.convert(meta, _Metadata)
+    except msgspec.ValidationError as error:
+        raise ApiError(
+            400, f"json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta: {error}"
+        ) from error
     return meta  # pyright: ignore[reportUnknownVariableType]
 
 

@@ -223,12 +223,10 @@ def _running(folder: Path) -> SandboxCluster | None:
 def _read_record(folder: Path) -> Record | None:
     """None for a record that is missing or makes no sense: then nothing is known to run."""
     try:
-        told = json.loads((folder / _RECORD).read_text())
-        record = Record(told["pid"], told["started"], told["port"])
+        told: Any = json.loads((folder / _RECORD).read_text())
+        return Record(int(told["pid"]), str(told["started"]), int(told["port"]))
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
-    sensible = isinstance(record.pid, int) and isinstance(record.started, str) and isinstance(record.port, int)
-    return record if sensible else None
 
 
 def _end(folder: Path, pid: int) -> None:

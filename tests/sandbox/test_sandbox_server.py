@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drsync.sandbox.serving import serve_in_thread
 from tests.sandbox.conftest import APPLY, JSON_PATCH, MERGE, Caller, config
 
 EVERY_PATH = ("/", "/api", "/apis", "/version", "/readyz", "/api/v1", "/api/v1/namespaces", "/apis/apps/v1")
@@ -112,6 +113,51 @@ def test_a_hostile_body_gets_a_status_and_the_server_lives_on(call, body, target
     assert {answer.status for answer in answers} <= {200, 201, 400, 403, 404, 409, 415, 422, 500}
     assert all(isinstance(answer.body, dict) for answer in answers), answers
     assert call("GET", "/readyz").body == "ok"
+
+
+HOSTILE = (
+    ("configmaps", {"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": 5}]}}),
+    ("configmaps", {"metadata": {"ownerReferences": "x"}}),
+    ("configmaps", {"metadata": {"labels": {"a": 1}}}),
+    ("configmaps", {"metadata": {"finalizers": [{}]}}),
+    ("configmaps", {"metadata": {"managedFields": [1]}}),
+    ("configmaps", {"metadata": {"name": ["x"]}}),
+    ("configmaps", {"metadata": {"resourceVersion": 5}}),
+    ("services", {"spec": {"ports": [{"port": {}}]}}),
+    ("services", {"spec": {"ports": [{"port": 1, "nodePort": [1]}], "type": "NodePort"}}),
+    ("services", {"spec": {"ports": [{"port": 1}], "clusterIPs": [{}, 5]}}),
+    ("services", {"spec": {"type": "ExternalName", "clusterIPs": [{}]}}),
+    ("services", {"spec": {"ports": [{"port": 1}], "selector": {"a": {}}}}),
+    ("persistentvolumeclaims", {"spec": {"accessModes": ["x"], "resources": {"requests": {"storage": "much"}}}}),
+    ("persistentvolumeclaims", {"spec": {"accessModes": [{}], "resources": {"requests": {"storage": {"a": 1}}}}}),
+    ("pods", {"spec": {"containers": [{}], "volumes": [{"persistentVolumeClaim": {"claimName": {}}}]}}),
+)
+"""Bodies that are wrong in a type, where a careless server would store them and choke on them for ever."""
+
+
+@pytest.mark.parametrize(("plural", "body"), HOSTILE)
+def test_a_stored_oddity_stops_neither_the_controllers_nor_the_next_start(tmp_path, plural, body) -> None:
+    home = tmp_path / "odd"
+    path = "/api/v1/namespaces/default"
+    with serve_in_thread(home) as served:
+        call = Caller(served.url, served.token)
+        answer = call("POST", f"{path}/{plural}", {**body, "metadata": {"name": "odd", **body.get("metadata", {})}})
+        assert answer.status in (201, 400, 403, 422)
+        call.create("/api/v1/namespaces", {"metadata": {"name": "after"}})
+        call.until("/api/v1/namespaces/after/serviceaccounts/default", lambda answer: answer.status == 200)
+        call.close()
+    with serve_in_thread(home) as served:
+        call = Caller(served.url, served.token)
+        assert call("GET", f"{path}/{plural}").status == 200
+        call.create("/api/v1/namespaces", {"metadata": {"name": "later"}})
+        call.until("/api/v1/namespaces/later/serviceaccounts/default", lambda answer: answer.status == 200)
+        call.close()
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, "{'a': !!python/object/apply:os.system ['true']}"])
+def test_a_body_too_deep_or_too_clever_is_refused(call, configmaps, deep) -> None:
+    for media_type in ("application/json", "application/yaml"):
+        assert call("POST", configmaps, deep, type=media_type).status == 400
 
 
 @pytest.mark.parametrize(

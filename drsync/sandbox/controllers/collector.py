@@ -15,7 +15,7 @@ Item = tuple[str, str]
 _FOREGROUND, _ORPHAN = "foregroundDeletion", "orphan"
 
 
-class Ownership:
+class Dependents:
     """Which object has which uid, and who names whom as owner; follows the store's changes."""
 
     def __init__(self) -> None:
@@ -44,16 +44,16 @@ class Ownership:
         if now.ownerReferences or _FOREGROUND in (now.finalizers or ()) or _ORPHAN in (now.finalizers or ()):
             yield item
 
-    def dependents(self, uid: str) -> list[Item]:
+    def of(self, uid: str) -> list[Item]:
         return sorted(self._dependents.get(uid, ()))
 
 
-def reconcile(control: Control, ownership: Ownership, resource: str, key: str) -> None:
+def reconcile(control: Control, dependents: Dependents, resource: str, key: str) -> None:
     manifest = control.get(resource, key)
     if manifest is None:
         return
     if dying(manifest):
-        _finish(control, ownership, resource, key, manifest)
+        _finish(control, dependents, resource, key, manifest)
         return
     owners = leaves(manifest, "metadata", "ownerReferences")
     if not owners:
@@ -69,16 +69,16 @@ def reconcile(control: Control, ownership: Ownership, resource: str, key: str) -
         control.update(resource, key, manifest)
 
 
-def _finish(control: Control, ownership: Ownership, resource: str, key: str, manifest: Manifest) -> None:
+def _finish(control: Control, dependents: Dependents, resource: str, key: str, manifest: Manifest) -> None:
     """Lets a dying owner go once its dependents went, or were let off."""
     finalizers = leaves(manifest, "metadata", "finalizers")
     uid = manifest["metadata"]["uid"]
     if _ORPHAN in finalizers:
-        for dependent in ownership.dependents(uid):
+        for dependent in dependents.of(uid):
             _disown(control, dependent, uid)
         control.drop_finalizer(resource, key, _ORPHAN)
     elif _FOREGROUND in finalizers:
-        blocking = [item for item in ownership.dependents(uid) if _blocked_by(control, item, uid)]
+        blocking = [item for item in dependents.of(uid) if _blocked_by(control, item, uid)]
         if not blocking:
             control.drop_finalizer(resource, key, _FOREGROUND)
 

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+import msgspec
+
 from drsync.sandbox.answers import ApiError
 from drsync.sandbox.controllers import (
     claims,
@@ -23,11 +25,16 @@ _TURN = 10
 """Reconciliations in a row before requests get their turn."""
 _AGAIN_S = 0.2
 """After a refusal: often something that is still being made, such as a service account."""
+_DISK_AGAIN_S = 2.0
+"""After the disk refused; it may have room again."""
 _TERMINATING_S = 0.2
 """How long a deleted namespace can be seen dying; a real one takes seconds."""
 _COLLECT = "#"
 """Before a resource's name: look at its ownership, not at what it asks for."""
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+MALFORMED = (
+    *(KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError),
+    *(RecursionError, msgspec.MsgspecError),
+)
 """What an object that the sandbox does not check field by field can make of a controller."""
 
 Item = tuple[str, str]
@@ -53,13 +60,13 @@ class Controllers:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._ownership = collector.Ownership()
+        self._dependents = collector.Dependents()
         self._queue: dict[Item, None] = {}
         self._wake = asyncio.Event()
 
     def follow(self, change: Change) -> None:
         """Takes note of a change; called by the store."""
-        for item in self._ownership.follow(change):
+        for item in self._dependents.follow(change):
             self._add(_COLLECT + item[0], item[1])
         for resource, key in self._concerned(change):
             self._add(resource, key)
@@ -91,6 +98,9 @@ class Controllers:
         except ApiError as error:
             if error.code != 404:
                 self._later(_AGAIN_S, item)
+        except OSError as error:
+            sys.stderr.write(f"cannot look after {item[0].removeprefix(_COLLECT)} {item[1]} now: {error}\n")
+            self._later(_DISK_AGAIN_S, item)
         except MALFORMED as error:
             sys.stderr.write(f"cannot make sense of {item[0].removeprefix(_COLLECT)} {item[1]}: {error!r}\n")
 
@@ -99,7 +109,7 @@ class Controllers:
         if resource.startswith(_COLLECT):
             resource = resource.removeprefix(_COLLECT)
             if self._control.registry.kinds.of_resource(resource) is not None:
-                collector.reconcile(self._control, self._ownership, resource, key)
+                collector.reconcile(self._control, self._dependents, resource, key)
         elif resource in (workloads.REPLICA_SETS, workloads.CONTROLLERS):
             workloads.reconcile_replicas(self._control, resource, key)
         else:
