@@ -29,6 +29,7 @@ from drsync.volumes.verify import verify_volume
 _PACK_BYTES = 8 * 1024 * 1024
 """Half of the default: a mover's memory is counted against a small limit."""
 _PR_SET_PDEATHSIG = 1
+_M_ARENA_MAX = -8
 _GRACE_S = 20
 """A stopped job may still upload what it holds; beyond that the parent's death wins."""
 _LINE_LIMIT = 16 * 1024 * 1024
@@ -37,6 +38,7 @@ _LINE_LIMIT = 16 * 1024 * 1024
 def main() -> int:
     """Runs the job; returns its exit code."""
     _die_with_parent()
+    _keep_memory_together()
     _allow_many_files()
     cancel = Cancellation()
     _stop_on_signals(cancel)
@@ -95,6 +97,13 @@ def _die_with_parent() -> None:
     """The kernel ends us when the parent dies, however it dies."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def _keep_memory_together() -> None:
+    """One heap for all threads: chunks come from one and are freed by another, which costs a quarter more otherwise."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def _allow_many_files() -> None:

@@ -6,6 +6,7 @@ Nothing in a pack can be told from noise without the session's key; its tail alo
 """
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,13 +45,13 @@ class PackBuilder:
 
     def __init__(self, kind: PackKind, session: str, number: int) -> None:
         self.pack = PackId(kind, session, number, os.urandom(SALT_BYTES))
-        self.chunks: list[PackedChunk] = []
+        self.chunks: deque[PackedChunk] = deque()
         self.places: list[PlacedRef] = []
         self.size_bytes = 0
 
     def append(self, chunk: PackedChunk) -> PlacedRef:
         stored = len(chunk.body) + TAG_BYTES
-        place = Place(self.pack, len(self.chunks), self.size_bytes, stored)
+        place = Place(self.pack, len(self.places), self.size_bytes, stored)
         self.chunks.append(chunk)
         self.size_bytes += stored
         placed = PlacedRef(chunk.ref, place)
@@ -108,14 +109,17 @@ class PackCipher:
 
 
 def seal_pack(builder: PackBuilder, cipher: PackCipher, *, id_key: bytes) -> bytes:
-    """The pack's bytes. Every chunk is opened again before anything is sent: memory does err."""
-    parts = [cipher.seal_chunk(n, chunk.ref.id, chunk.body) for n, chunk in enumerate(builder.chunks)]
-    for placed, part in zip(builder.places, parts, strict=True):
+    """The pack's bytes; empties the builder. Every chunk is opened again before it is sent: memory does err."""
+    parts: list[bytes] = []
+    for placed in builder.places:
+        chunk = builder.chunks.popleft()
+        part = cipher.seal_chunk(placed.place.position, chunk.ref.id, chunk.body)
         cipher.open_chunk(placed, part, id_key=id_key)
+        parts.append(part)
     footer = _Footer(
-        b"".join(c.ref.id for c in builder.chunks),
+        b"".join(placed.ref.id for placed in builder.places),
         tuple(len(part) for part in parts),
-        tuple(c.ref.size for c in builder.chunks),
+        tuple(placed.ref.size for placed in builder.places),
     )
     parts.append(cipher.seal_footer(msgspec.msgpack.encode(footer)))
     return b"".join(parts)

@@ -18,7 +18,7 @@ PACKS_IN_MEMORY = 4
 """One that is filled and three on their way: with the batches below, all that a session holds."""
 META_PACK_BYTES = 4 * 1024 * 1024
 _BATCH_BYTES = 1024 * 1024
-_BATCHES_AHEAD = 8
+_BATCHES_AHEAD = 4
 _THREADS = min(4, os.cpu_count() or 1)
 
 _Batch = list[tuple[ChunkRef, bytes]]

@@ -1,6 +1,6 @@
 """Verifying a session: every pack that it wrote or refers to is read, opened and hashed again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from blake3 import blake3
@@ -26,8 +26,13 @@ class VerifyReport:
     damaged: tuple[str, ...]
 
 
-def verify_session(repository: Repository, session: str, *, cancel: Cancellation) -> VerifyReport:
-    """Reads everything. Raises ObjectMissing or IntegrityError when the session itself cannot be opened."""
+def verify_session(
+    repository: Repository, session: str, *, cancel: Cancellation, on_read: Callable[[int], None] | None = None
+) -> VerifyReport:
+    """Reads everything; tells `on_read` the bytes of each pack.
+
+    Raises ObjectMissing or IntegrityError when the session itself cannot be opened.
+    """
     reader = repository.reader(session)
     chunks = size = 0
     damaged: list[str] = []
@@ -41,6 +46,8 @@ def verify_session(repository: Repository, session: str, *, cancel: Cancellation
             continue
         chunks += found
         size += read
+        if on_read is not None:
+            on_read(read)
     return VerifyReport(chunks=chunks, bytes=size, damaged=tuple(damaged))
 
 

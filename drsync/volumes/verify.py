@@ -21,7 +21,7 @@ def verify_volume(
 ) -> VerifyResult:
     """Reads everything back. Damage is in the result; what cannot be opened at all raises."""
     meter = Meter(progress, cancel)
-    report = verify_session(repository, job.session, cancel=cancel)
+    report = verify_session(repository, job.session, cancel=cancel, on_read=meter.add)
     reader = repository.reader(job.session)
     found = Findings()
     try:
@@ -45,6 +45,6 @@ def _check_manifest(manifest: VolumeManifest, packs: frozenset[PackId], found: F
         if entry.kind in {FileKind.FILE, FileKind.IMAGE}:
             if any(extent.chunk.place.pack not in packs for extent in manifest.extents(entry)):
                 found.add(entry.path, "its content lies in a pack that the session does not name")
-            meter.add(entry.size_bytes, files=1)
+            meter.add(files=1)
     if count != manifest.root.entries:
         found.add(b"", f"the manifest holds {count} paths and declares {manifest.root.entries}")

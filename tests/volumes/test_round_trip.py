@@ -145,7 +145,7 @@ def test_a_file_with_many_extents_comes_back(repository, volume, target, monkeyp
 
 @pytest.mark.slow
 def test_many_files_and_pages_come_back(repository, volume, target):
-    for number in range(9_000):
+    for number in range(5_000):
         write(volume, f"d{number % 97}/f{number}", b"%d" % number * (number % 50))
     restore(repository, back_up(repository, volume).session, target)
 
