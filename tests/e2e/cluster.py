@@ -75,6 +75,16 @@ class Cluster:
     ) -> None:
         self.stop()
 
+    @property
+    def token(self) -> str:
+        """The administrator's bearer token."""
+        return self._tokens[_ADMIN]
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that the API server's own was issued by."""
+        return self._pki / "ca.crt"
+
     def launch(self) -> None:
         """Starts etcd and the API server, and waits for nothing."""
         self._start_etcd("etcd", self._ports[1], self._ports[2])
