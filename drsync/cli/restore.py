@@ -198,15 +198,21 @@ def _worth_seeing(results: list[Written]) -> list[str]:
 
 def _show_diff_and_stop(order: RestoreOrder, world: World, access: VolumeAccess) -> None:
     """Nothing that is there is changed before somebody has seen how."""
-    results = rehearse(prepare(order, world, access), world, ask_server=False)
+    prepared = prepare(order, world, access)
+    results = rehearse(prepared, world, ask_server=False)
     touched = [one for one in results if one.fate in (Fate.MERGED, Fate.REPLACED)]
-    if not touched:
+    there = [one.id for one in results if one.id in prepared.inputs.filled_claims and one.fate is not Fate.CREATED]
+    volumes = there if order.request.existing is Existing.REPLACE else []
+    if not touched and not volumes:
         return
     for line in _worth_seeing(touched):
         tell(line)
+    for claim in volumes:
+        what = f"{', '.join(order.request.paths)} in" if order.request.paths else "everything in"
+        tell(f"written over  {what} volume {claim.namespace}/{claim.name}")
     raise NotConfirmed(
-        f"{len(touched)} objects that are there would be changed.",
-        remedy="look at the diff above, then give --overwrite as well",
+        f"{len(touched)} objects and {len(volumes)} volumes that are there would be changed.",
+        remedy="look at the lines above, then give --overwrite as well",
         impact="Nothing was changed.",
     )
 

@@ -54,7 +54,7 @@ def _converse(process: subprocess.Popen[bytes], job: Job, on_progress: OnProgres
     assert process.stdin, "a pipe was asked for"  # noqa: S101
     answer: object | None = None
     try:
-        process.stdin.write(encode_job(job) + b"\n")
+        process.stdin.write(encode_job(job))
         process.stdin.flush()
     except BrokenPipeError:
         return None

@@ -177,11 +177,10 @@ def _end(run: Run, now: datetime) -> RunEnd:
     results: list[Mapping[str, Any]] = [record.result for record in run.records]
     failed = [name for result in results for name in result.get("failed", ())]
     gone = [name for result in results for name in result.get("gone", ())]
-    refused = [name for result in results for name in result.get("refused", ())]
-    partial = bool(failed or gone or refused)
+    partial = bool(failed or gone)
     return RunEnd(
         outcome=Outcome.PARTIAL if partial else Outcome.COMPLETE,
         exit_code=3 if partial else 0,
         at=now,
-        summary={"failed": len(failed), "gone": len(gone), "refused": len(refused)},
+        summary={"failed": len(failed), "gone": len(gone)},
     )

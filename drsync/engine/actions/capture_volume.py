@@ -48,4 +48,5 @@ def capture_volume(step: CaptureVolume, work: Work[CaptureInputs], deadline: Dea
         "files": done.files,
         "torn": list(done.torn),
         "unreadable": list(done.unreadable),
+        "skipped": list(done.skipped),
     }

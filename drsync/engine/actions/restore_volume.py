@@ -18,16 +18,24 @@ from drsync.units import print_size
 from drsync.volumes.job import RestoreJob, RestoreResult
 
 _POLL_S: Final = 0.2
+_NAMED: Final = 20
 _BIND_S: Final = 300.0
 """How long a claim may take to be bound; a provisioner that takes longer is broken or absent."""
 
 
 def restore_volume(step: RestoreVolume, work: Work[RestoreInputs], deadline: Deadline) -> dict[str, Any]:
-    """Touches only a volume that this run made, unless single paths or `--existing replace` were asked for."""
+    """Touches only a volume that this run made, unless `--existing replace` was asked for and confirmed."""
     world, request = work.world, work.inputs.request
     claim = _bound_claim(step, work, deadline)
     ours = text(manifest_of(claim), "metadata", "annotations", RESTORED_BY) == work.plan.run
-    if not ours and not step.paths and request.existing is not Existing.REPLACE:
+    if not ours and request.existing is not Existing.REPLACE:
+        if step.paths:
+            raise Blocked(
+                f"Claim {step.target} is there already, and its files may be in use.",
+                remedy="give --existing replace --overwrite to write these paths into it, or --map-namespace "
+                "to restore beside it",
+                impact="No file was touched.",
+            )
         return {
             "words": f"claim {step.target} was there already; its data was not touched",
             "untouched": True,
@@ -51,15 +59,24 @@ def restore_volume(step: RestoreVolume, work: Work[RestoreInputs], deadline: Dea
     if not isinstance(done, RestoreResult):
         raise DrsyncError("The mover answered a restore with something else.", remedy="run the restore again")
     return {
-        "words": f"{print_size(done.bytes)} in {done.files:,} files" + _refused_words(done),
+        "words": _words(done),
         "bytes": done.bytes,
         "files": done.files,
         "refused": list(done.refused),
+        "extra": list(done.extra[:_NAMED]),
     }
 
 
-def _refused_words(done: RestoreResult) -> str:
-    return f", {len(done.refused)} NOT restored: {done.refused[0]}" if done.refused else ""
+def _words(done: RestoreResult) -> str:
+    words = f"{print_size(done.bytes)} written, {done.files:,} files"
+    if done.unchanged:
+        words += f", {done.unchanged:,} unchanged"
+    if done.refused:
+        # Device nodes, setuid bits and the like are never restored unasked: told, but nothing is missing.
+        words += f"; left out: {len(done.refused)} privileges, first {done.refused[0]}"
+    if done.extra:
+        words += f"; {len(done.extra)} files are there that the point has not, first {done.extra[0]}"
+    return words
 
 
 def _bound_claim(step: RestoreVolume, work: Work[RestoreInputs], deadline: Deadline) -> ResourceObject:

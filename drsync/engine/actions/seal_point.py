@@ -58,8 +58,7 @@ def build_point(step: SealPoint, work: Work[CaptureInputs]) -> RecoveryPoint:
         ),
         volumes=volumes,
         missing=tuple(_missing(step, steps, work, cut)),
-        exclusions=tuple(Exclusion(what=what, reason=reason) for what, reason in step.exclusions)
-        + tuple(Exclusion(what=e["what"], reason=e["reason"]) for e in cut["excluded"]),
+        exclusions=tuple(_exclusions(step, steps, work, cut)),
         notices=tuple(_notices(inputs.parent, cut["counts"], volumes)),
         clock_bound=inputs.clock_bound,
         started_at=work.plan.made_at,
@@ -99,6 +98,19 @@ def _missing(
                 what=f"{count} files of volume {one.claim.id}", reason=f"unreadable: {result['unreadable'][0]}"
             )
     yield from _closure(step, volumes, cut)
+
+
+def _exclusions(
+    step: SealPoint, volumes: list[CaptureVolume], work: Work[CaptureInputs], cut: Mapping[str, Any]
+) -> Iterator[Exclusion]:
+    for what, reason in step.exclusions:
+        yield Exclusion(what=what, reason=reason)
+    for one in volumes:
+        for skipped in work.results[one.id].get("skipped", ())[:_NAMED]:
+            path, _, reason = skipped.partition(": ")
+            yield Exclusion(what=f"volume {one.claim.id} {path}", reason=reason or "not a kind of file that is kept")
+    for excluded in cut["excluded"]:
+        yield Exclusion(what=excluded["what"], reason=excluded["reason"])
 
 
 def _closure(step: SealPoint, volumes: list[CaptureVolume], cut: Mapping[str, Any]) -> Iterator[Missing]:
