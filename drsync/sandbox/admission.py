@@ -55,6 +55,9 @@ def complete(served: ServedKind, manifest: Manifest) -> None:
     defaults.apply(served.resource, manifest)
     if served.resource == "services":
         addresses.complete(manifest)
+    elif served.resource == "namespaces":
+        meta = manifest["metadata"]
+        meta["labels"] = {**(meta.get("labels") or {}), "kubernetes.io/metadata.name": meta.get("name") or ""}
 
 
 def begin(served: ServedKind, manifest: Manifest) -> None:

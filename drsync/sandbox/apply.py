@@ -48,9 +48,10 @@ def apply(registry: Registry, place: Place, application: Application) -> tuple[b
     # Items of lists before what is in them, while their keys can still be found.
     for path in sorted(previous - set(mine) - others, key=len):
         _drop(merged, path)
-    same = previous == set(mine)
-    before[application.manager] = Owned(before[application.manager].time if same else now, set(mine))
-    _lose(before, application.manager, live, merged, custom=place.served.custom)
+    changes = _lose(before, application.manager, live, merged, custom=place.served.custom)
+    if application.manager not in before or previous != set(mine):
+        # As on the real server: who comes to own fields without changing any gets no time.
+        before[application.manager] = Owned(now if changes else "", set(mine))
     merged["metadata"]["resourceVersion"] = (
         wanted.get("metadata", {}).get("resourceVersion") or live["metadata"]["resourceVersion"]
     )
@@ -67,7 +68,8 @@ def _applied_fields(place: Place, wanted: Manifest) -> dict[Path, Any]:
         return fields_of(wanted, custom=place.served.custom, applied=True)
     except DuplicateKey as error:
         kind = place.served.kind
-        what = f"{place.key}; {kind.api_version}, Kind={kind.kind}"
+        named = wanted.get("metadata", {})
+        what = f"{named.get('namespace', '')}/{named.get('name', '')}; {kind.api_version}, Kind={kind.kind}"
         raise ApiError(500, f"failed to create typed patch object ({what}): {error}") from error
 
 
@@ -156,7 +158,7 @@ def _drop(manifest: Any, path: Path) -> None:
         return
     holder, at = trail.pop()
     del holder[at]
-    while len(trail) > 1 and not holder:
+    while trail and not holder:
         holder, at = trail.pop()
         del holder[at]
 
@@ -175,10 +177,11 @@ def _find(node: Any, element: str) -> str | int | None:
     return None
 
 
-def _lose(before: Ownership, manager: Manager, live: Manifest, merged: Manifest, *, custom: bool) -> None:
-    """Others lose what this apply changed or took away."""
+def _lose(before: Ownership, manager: Manager, live: Manifest, merged: Manifest, *, custom: bool) -> bool:
+    """Others lose what this apply changed or took away; says whether it changed anything."""
     old, new = fields_of(live, custom=custom), fields_of(merged, custom=custom)
     touched = {path for path, value in old.items() if path not in new or new[path] != value}
     for other, owned in before.items():
         if other != manager:
             owned.paths -= touched
+    return old != new

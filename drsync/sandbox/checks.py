@@ -203,7 +203,7 @@ def _job_changed(manifest: Manifest, old: Manifest) -> Iterator[Cause]:
 
 def _binding_changed(manifest: Manifest, old: Manifest) -> Iterator[Cause]:
     if manifest.get("roleRef") != old.get("roleRef"):
-        yield _immutable(manifest.get("roleRef"), "roleRef", "cannot change roleRef")
+        yield _immutable(manifest.get("roleRef"), "roleRef", "field is immutable")
 
 
 def _config_changed(manifest: Manifest, old: Manifest) -> Iterator[Cause]:

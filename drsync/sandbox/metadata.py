@@ -40,6 +40,8 @@ _LABEL_VALUE_RULE = (
 )
 _LABEL_NAMED = {"namespaces", "services"}
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_GENERATED_FROM = 58
+"""So much of a generateName is used: with its suffix, a name is a DNS label."""
 _STANDARD_FINALIZERS = {"orphan", "foregroundDeletion", "kubernetes"}
 
 _SERVER_OWNED = ("uid", "creationTimestamp", "selfLink", "managedFields", "deletionTimestamp")
@@ -98,13 +100,12 @@ def begin(served: ServedKind, manifest: Manifest, namespace: str, *, now: dateti
     for field in _SERVER_OWNED:
         meta.pop(field, None)
     if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = meta["generateName"] + "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5))
+        suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5))
+        meta["name"] = meta["generateName"][:_GENERATED_FROM] + suffix
     meta["uid"] = str(uuid.uuid4())
     meta["creationTimestamp"] = timestamp(now)
     if served.counts_generation:
         meta["generation"] = 1
-    if served.resource == "namespaces":
-        meta.setdefault("labels", {})["kubernetes.io/metadata.name"] = meta.get("name")
 
 
 def carry_over(manifest: Manifest, old: Manifest) -> None:
@@ -139,6 +140,8 @@ def settle_namespace(meta: dict[str, Any], namespace: str) -> None:
 def faults(served: ServedKind, manifest: Manifest) -> Iterator[Cause]:
     """What is wrong with an object's metadata."""
     meta = manifest["metadata"]
+    if too_long := _too_long(meta.get("generateName") or "", 253):
+        yield _wrong(meta["generateName"], too_long, "metadata.generateName")
     yield from _name_faults(served, meta.get("name") or "")
     yield from _label_faults(meta.get("labels") or {})
     annotations: dict[str, str] = meta.get("annotations") or {}

@@ -50,7 +50,7 @@ def write(manifest: Manifest, ownership: Ownership) -> None:
             "manager": manager.name,
             "operation": manager.operation,
             "apiVersion": manager.api_version,
-            "time": owned.time,
+            **({"time": owned.time} if owned.time else {}),
             "fieldsType": "FieldsV1",
             "fieldsV1": to_fields_v1(owned.paths),
         }
@@ -72,6 +72,10 @@ def created(manifest: Manifest, manager: Manager, *, served: ServedKind, now: st
 
 def updated(manifest: Manifest, old: Manifest, manager: Manager, *, custom: bool, now: str) -> None:
     """What an update changed becomes the updater's; a sent `managedFields` replaces what was known."""
+    if manifest["metadata"].get("managedFields") == [{}]:
+        # One empty entry asks to forget who owns what.
+        write(manifest, {})
+        return
     ownership = _told(manifest, old)
     before, after = fields_of(old, custom=custom), fields_of(manifest, custom=custom)
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
@@ -87,9 +91,6 @@ def updated(manifest: Manifest, old: Manifest, manager: Manager, *, custom: bool
 
 def _told(manifest: Manifest, old: Manifest) -> Ownership:
     """The ownership that the update itself names, if it names one that makes sense."""
-    sent = manifest["metadata"].get("managedFields")
-    if sent in ([], [{}]):
-        return {}
     try:
         return read(manifest) or read(old)
     except (ValueError, KeyError, AttributeError, TypeError):

@@ -31,6 +31,15 @@ OTHERWISE = {
     "deploy status ignored": "its controllers have written a status by then",
     "role": "owns no field whose value is null",
     "hpa": "takes a reference for a map",
+    **dict.fromkeys(
+        (f"again: {label}" for label in ("d2", "d3", "d4", "d6", "get status")),
+        "its controllers write no status for a paused deployment",
+    ),
+    **dict.fromkeys((f"again: {label}" for label in ("post mf", "bad owner", "bad labels")), "the parser's words"),
+    "again: rb2": "names no Go fields",
+    "again: status put": "the parser's words",
+    "again: crd2": "names one fault of two",
+    "again: gen name long": "makes up other letters",
     "crd get": "its controllers have another manager's name",
 }
 """Where the answer's words may differ, and why; its status may not."""
