@@ -166,6 +166,41 @@ def test_an_executor_that_was_overtaken_does_not_end_the_run():
     assert read_run(store, RUN, key=KEY).end is None
 
 
+def test_an_executor_that_comes_after_a_higher_epoch_begins_nothing():
+    store = begun()
+    do(journal_of(store), "cut", epoch=SECOND)
+
+    with pytest.raises(LeaseLost):
+        journal_of(store).intent("seal", epoch=FIRST, now=NOW)
+
+
+def test_of_two_executors_of_one_epoch_the_second_stops():
+    store = begun()
+    first, second = journal_of(store), journal_of(store)
+    first.intent("cut", epoch=FIRST, now=NOW)
+
+    with pytest.raises(LeaseLost):
+        second.intent("cut", epoch=FIRST, now=NOW)
+
+
+def test_a_record_that_was_moved_is_noticed():
+    store = begun()
+    journal_of(store).intent("cut", epoch=FIRST, now=NOW)
+    store.create(record_key(RUN, "intent", 2), store.get(record_key(RUN, "intent", 1)).data)
+
+    with pytest.raises(IntegrityError, match="another place"):
+        journal_of(store)
+
+
+def test_a_result_without_its_intent_is_noticed():
+    store = begun()
+    do(journal_of(store), "cut")
+    store.lose(record_key(RUN, "intent", 1))
+
+    with pytest.raises(IntegrityError, match="no intent"):
+        journal_of(store)
+
+
 def test_a_run_ends_once():
     store = begun()
     first, second = journal_of(store), journal_of(store)
