@@ -96,7 +96,7 @@ def _capture(primary: Cluster, folder: Path, objects: int) -> Iterator[Figure]:
         done = _backup(site)
         asked = [request for request in load.requests(primary, after=began) if request.verb == "list"]
         lists = [request.uri for request in asked]
-        sealed_at = datetime.fromtimestamp(_newest_entry(site).stat().st_mtime, UTC)
+        sealed_at = datetime.fromtimestamp(_newest_entry(site).lstat().st_mtime, UTC)
         curls.append(measure.timed(partial(load.curl, primary, lists)))
         to_seal.append((sealed_at - asked[0].began).total_seconds())
         over.append(done.seconds - to_seal[-1])
@@ -176,8 +176,9 @@ def _newest_entry(site: Site) -> Path:
 
 
 def _state(folder: Path) -> dict[str, int]:
-    """Every key, and when it was written."""
-    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    """Every key, and when it was written. A key is a link to a hidden file beside it."""
+    links = (path for path in folder.rglob("*") if path.is_symlink())
+    return {str(path.relative_to(folder)): path.lstat().st_mtime_ns for path in links}
 
 
 if __name__ == "__main__":
