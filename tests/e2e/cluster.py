@@ -61,7 +61,7 @@ class Cluster:
         self._pki = root / "pki"
         _make_keys(self._pki, name)
         self._write_tokens()
-        self._ports = _free_ports(5)
+        self._ports = free_ports(5)
         self.server = f"https://127.0.0.1:{self._ports[0]}"
         self.kubeconfig = self.write_kubeconfig(_ADMIN)
         self.api = Api(self.server, ca=self._pki / "ca.crt", token=self._tokens[_ADMIN])
@@ -252,7 +252,7 @@ def _make_keys(folder: Path, name: str) -> None:
     write_signing_pair(folder, "sa")
 
 
-def _free_ports(count: int) -> tuple[int, ...]:
+def free_ports(count: int) -> tuple[int, ...]:
     """Ports that were free a moment ago, all different."""
     held = [socket.socket() for _ in range(count)]
     try:

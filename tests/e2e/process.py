@@ -56,6 +56,10 @@ class Process:
     def tail(self, size: int = 3000) -> str:
         return self.log.read_text(errors="replace")[-size:]
 
+    @property
+    def returncode(self) -> int | None:
+        return self._child.poll()
+
     def wait(self, timeout_s: float) -> int:
         return self._child.wait(timeout_s)
 
