@@ -1,4 +1,4 @@
-"""Real processes on a real directory, killed and stopped at any moment, lose nothing that was sealed."""
+"""Real processes on real stores, killed and stopped at any moment, lose nothing that was sealed."""
 
 import random
 import signal
@@ -13,10 +13,13 @@ import pytest
 from drsync.clock import SystemClock
 from drsync.state.log import CommitLog
 from drsync.stores.open import open_store
+from tests.fakes.seaweed import seaweed_s3
 from tests.state.contenders import KEY, POLICY
 
+__all__ = ["seaweed_s3"]
+
 ROOT = Path(__file__).parents[2]
-LASTS_S = 8.0
+LASTS_S = 12.0
 RACERS = 4
 
 
@@ -53,26 +56,39 @@ class Race:
         return [line.split() for path in self._folder.iterdir() for line in path.read_text().splitlines()]
 
 
-@pytest.mark.slow
-def test_processes_that_are_killed_and_stopped_lose_nothing_and_seal_nothing_twice(tmp_path, capsys):
-    url = f"file://{tmp_path}/store"
-    (tmp_path / "store").mkdir()
-    (tmp_path / "said").mkdir()
+@pytest.fixture(params=["directory", "s3"])
+def url(request, tmp_path, monkeypatch):
+    """A store that processes can share: a directory, and an S3 server that others wrote."""
+    if request.param == "directory":
+        (tmp_path / "store").mkdir()
+        return f"file://{tmp_path}/store"
+    site = request.getfixturevalue("seaweed_s3")
+    site.enter(monkeypatch, tmp_path)
+    return site.url(site.make_bucket(), "dr")
+
+
+def run_race(url: str, folder: Path) -> tuple[Race, list[list[str]]]:
     dice = random.Random(7)  # noqa: S311 - when to kill
-    race = Race(url, tmp_path / "said")
+    race = Race(url, folder)
     for lane in range(RACERS):
         race.start(lane)
-
     ends = time.monotonic() + LASTS_S
     while time.monotonic() < ends:
-        time.sleep(dice.uniform(0.1, 0.6))
+        time.sleep(dice.uniform(0.3, 1.2))
         lane = dice.randrange(RACERS)
         if dice.random() < 0.3:
             race.stop_for(lane, 1.5)
         else:
             race.kill(lane)
             race.start(lane)
-    said = race.end()
+    return race, race.end()
+
+
+@pytest.mark.slow
+def test_processes_that_are_killed_and_stopped_lose_nothing_and_seal_nothing_twice(url, tmp_path, capsys):
+    (tmp_path / "said").mkdir()
+
+    race, said = run_race(url, tmp_path / "said")
 
     history = CommitLog(open_store(url, clock=SystemClock()), POLICY, key=KEY).read()
     there = {sealed.point.id: sealed.sequence for sealed in history.points}
