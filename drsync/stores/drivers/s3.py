@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from drsync.clock import Clock
 from drsync.errors import ObjectExists, ObjectMissing, Refused, StoreUnreachable, UnsafeStore, VersionChanged
 from drsync.stores.address import S3Url
+from drsync.stores.drivers.byte_order import in_byte_order, safe_start
 from drsync.stores.drivers.s3_client import S3Asker
 from drsync.stores.keys import check_key, check_prefix, check_range, is_key
 from drsync.stores.object_store import Blob, ObjectInfo
@@ -25,7 +26,6 @@ _NO_RANGE = ("InvalidRange", "416")
 _NO_LOCKS = ("InvalidRequest", "ObjectLockConfigurationNotFoundError", "NotImplemented", "MethodNotAllowed")
 # A HEAD has no body, so these may mean the bucket, the key, the credentials or the region.
 _BODILESS = ("400", "301", "403", "404")
-_PAGE = 1000
 
 
 class S3Store:
@@ -176,27 +176,35 @@ class S3Store:
         return info, answer.get("ObjectLockRetainUntilDate")
 
     def _listed(self, prefix: str, after: str) -> Iterator[ObjectInfo]:
-        # Each page begins after a key that was seen: there is no token to expire, and nothing to skip.
+        last = ""
+        for info in in_byte_order(self._found(prefix, safe_start(prefix, after)), prefix):
+            if info.key <= last or not info.key.startswith(prefix):
+                raise UnsafeStore(
+                    f"{self.url} lists keys in no order.", remedy="use a server that lists as S3's general buckets do"
+                )
+            last = info.key
+            # What is no key of ours is not ours: folder markers, for one.
+            if info.key > after and is_key(info.key):
+                yield info
+
+    def _found(self, prefix: str, start: str) -> Iterator[ObjectInfo]:
+        token = ""
         while True:
-            page, is_last = self._asker.ask(
-                f"list of {prefix or 'all keys'}", lambda s3, after=after: self._page(s3, prefix, after)
+            page, token = self._asker.ask(
+                f"list of {prefix or 'all keys'}", lambda s3, token=token: self._page(s3, prefix, start, token)
             )
-            for info in page:
-                if info.key <= after or not info.key.startswith(prefix):
-                    raise UnsafeStore(
-                        f"{self.url} does not list keys in byte order.",
-                        remedy="use a server that lists as S3's general purpose buckets do",
-                    )
-                after = info.key
-                # What is no key of ours is not ours: folder markers, for one.
-                if is_key(info.key):
-                    yield info
-            if is_last or not page:
+            yield from page
+            if not token:
                 return
 
-    def _page(self, s3: "S3Client", prefix: str, after: str) -> tuple[Sequence[ObjectInfo], bool]:
-        answer = s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=_PAGE)
-        return [_listed(found) for found in answer.get("Contents", ())], not answer["IsTruncated"]
+    def _page(self, s3: "S3Client", prefix: str, start: str, token: str) -> tuple[Sequence[ObjectInfo], str]:
+        if token:
+            answer = s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, ContinuationToken=token)
+        else:
+            answer = s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=start)
+        page = [_listed(found) for found in answer.get("Contents", ())]
+        # Without a token a page that is not the last cannot be followed: KeyError, told as no S3 answer.
+        return page, answer["NextContinuationToken"] if answer["IsTruncated"] else ""
 
     def _missing(self, key: str) -> ObjectMissing:
         return ObjectMissing(f"{key} is not in {self.url}.", remedy="list the store to see what is there")
