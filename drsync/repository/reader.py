@@ -74,7 +74,8 @@ class SessionReader:
             while ahead:
                 yield from ahead.popleft().result()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            # Never joined: this may run wherever the generator happens to be collected.
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def read_one(self, ref: PlacedRef) -> bytes:
         """One chunk, without any thread."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from drsync.repository.chunk import PackId, PlacedRef
+from drsync.repository.chunk import PackId
 from drsync.repository.columns import pack_columns, rows, unpack_columns
 from drsync.repository.records import NeededPack, decode, encode
 from drsync.repository.references import References, decode_references, encode_references
@@ -23,6 +23,7 @@ length, attributes, extents, pages."""
 _EXTENT_TYPES = ("Q", "I", "I", "I")
 """offset, length, start, chunk."""
 _KINDS = tuple(FileKind)
+_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 _XATTRS_LIMIT = 1024
 
 Attributes = tuple[tuple[bytes, bytes], ...]
@@ -59,39 +60,34 @@ def decode_extents(data: bytes, *, what: str) -> Sequence[Extent]:
 
 def encode_entries(entries: Sequence[FileEntry]) -> bytes:
     """A page of entries, in the manifest's order."""
-    columns = [array(code) for code in _ENTRY_TYPES]
     directories: dict[bytes, int] = {}
     attributes: dict[Attributes, int] = {}
-    names: list[bytes] = []
-    for entry in entries:
-        directory, _, name = entry.path.rpartition(b"/")
-        names.append(name)
-        row = (
-            _KINDS.index(entry.kind),
-            entry.mode,
-            entry.uid,
-            entry.gid,
-            entry.mtime_ns,
-            entry.ctime_ns,
-            entry.ino,
-            entry.size_bytes,
-            entry.links,
-            entry.device,
-            entry.torn,
-            directories.setdefault(directory, len(directories)),
-            len(name),
-            len(entry.link),
-            attributes.setdefault(entry.xattrs, len(attributes)),
-            len(entry.extents),
-            len(entry.pages),
-        )
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
+    split = [entry.path.rpartition(b"/") for entry in entries]
+    numbers = (
+        [_NUMBERS[entry.kind] for entry in entries],
+        [entry.mode for entry in entries],
+        [entry.uid for entry in entries],
+        [entry.gid for entry in entries],
+        [entry.mtime_ns for entry in entries],
+        [entry.ctime_ns for entry in entries],
+        [entry.ino for entry in entries],
+        [entry.size_bytes for entry in entries],
+        [entry.links for entry in entries],
+        [entry.device for entry in entries],
+        [entry.torn for entry in entries],
+        [directories.setdefault(directory, len(directories)) for directory, _, _ in split],
+        [len(name) for _, _, name in split],
+        [len(entry.link) for entry in entries],
+        [attributes.setdefault(entry.xattrs, len(attributes)) for entry in entries],
+        [len(entry.extents) for entry in entries],
+        [len(entry.pages) for entry in entries],
+    )
+    columns = [array(code, column) for code, column in zip(_ENTRY_TYPES, numbers, strict=True)]
     page = _EntryPage(
         len(entries),
         pack_columns(columns),
         tuple(directories),
-        b"".join(names),
+        b"".join([name for _, _, name in split]),
         b"".join([entry.link for entry in entries]),
         tuple(attributes),
         _extent_page([extent for entry in entries for extent in entry.extents]),
@@ -160,16 +156,17 @@ def _entries(page: _EntryPage, columns: Iterator[tuple[int, ...]], what: str) ->
 
 
 def _extent_page(extents: Sequence[Extent]) -> _ExtentPage:
-    columns = [array(code) for code in _EXTENT_TYPES]
     chunks: dict[bytes, int] = {}
-    placed: list[PlacedRef] = []
-    for extent in extents:
-        number = chunks.setdefault(extent.chunk.ref.id, len(chunks))
-        if number == len(placed):
-            placed.append(extent.chunk)
-        for column, value in zip(columns, (extent.offset, extent.length, extent.start, number), strict=True):
-            column.append(value)
-    return _ExtentPage(len(extents), pack_columns(columns), encode_references(placed))
+    numbers = [chunks.setdefault(extent.chunk.ref.id, len(chunks)) for extent in extents]
+    placed = {extent.chunk.ref.id: extent.chunk for extent in extents}
+    values = (
+        [extent.offset for extent in extents],
+        [extent.length for extent in extents],
+        [extent.start for extent in extents],
+        numbers,
+    )
+    columns = [array(code, column) for code, column in zip(_EXTENT_TYPES, values, strict=True)]
+    return _ExtentPage(len(extents), pack_columns(columns), encode_references(placed.values()))
 
 
 def _extents(page: _ExtentPage, what: str) -> Sequence[Extent]:

@@ -293,3 +293,27 @@ def test_what_a_tree_of_tests_compares_would_notice_a_difference(volume, target)
     os.utime(target / "a", ns=(1, 1))
 
     assert digest_tree(target) != digest_tree(volume)
+
+
+def test_a_deep_tree_comes_back(repository, volume, target):
+    here = os.open(volume, os.O_RDONLY)
+    try:
+        for _ in range(300):
+            os.mkdir("deeper", dir_fd=here)
+            handle = os.open("deeper", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = handle
+    finally:
+        os.close(here)
+    result = back_up(repository, volume)
+
+    assert result.unreadable == ()
+    assert restore(repository, result.session, target).extra == ()
+    assert digest_tree(target) == digest_tree(volume)
+
+
+def test_a_tree_deeper_than_all_bounds_is_named(repository, volume, monkeypatch):
+    monkeypatch.setattr("drsync.volumes.scan._DEPTH_LIMIT", 3)
+    write(volume, "a/b/c/d/e", b"1")
+
+    assert back_up(repository, volume).unreadable == ("a/b/c: more than 3 directories deep",)
