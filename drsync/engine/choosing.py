@@ -15,6 +15,7 @@ from drsync.resources.labels import matches, parse_selector
 from drsync.resources.related import referenced
 from drsync.resources.select import kind_matches
 from drsync.resources.skip import index_point, skip_reason
+from drsync.transforms.transform import superseded
 
 CLAIMS: Final = "persistentvolumeclaims"
 _DEFINITIONS: Final = "customresourcedefinitions.apiextensions.k8s.io"
@@ -44,7 +45,9 @@ def choose(request: RestoreRequest, objects: Sequence[ResourceObject]) -> Choice
     kept: list[ResourceObject] = []
     left_out: list[LeftOut] = []
     for one in wanted:
-        reason = skip_reason(one, manifest_of(one), index)
+        manifest = manifest_of(one)
+        whole = {**manifest, "apiVersion": one.kind.api_version, "kind": one.kind.kind}
+        reason = skip_reason(one, manifest, index) or superseded(request, whole)
         if reason:
             left_out.append(LeftOut(id=one.id, reason=reason))
         else:

@@ -1,6 +1,5 @@
 """Looks at the source cluster before a capture: which namespaces and volumes there are."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +13,7 @@ from drsync.model.policy import ProtectionPolicy, VolumeMethod, VolumeRule
 from drsync.model.recovery_point import Exclusion, Missing, RecoveryPoint
 from drsync.model.resource import ResourceKind, ResourceObject
 from drsync.model.volume import Claim
-from drsync.resources.select import matching_namespaces
+from drsync.resources.select import excluded_namespaces, matching_namespaces, unmatched_namespaces
 
 NAMESPACES: Final = ResourceKind(group="", version="v1", resource="namespaces", kind="Namespace", namespaced=False)
 CLAIMS: Final = ResourceKind(
@@ -54,24 +53,20 @@ def observe_capture(
             remedy="`kubectl get namespaces` shows what there is; mend select.namespaces",
             impact="Nothing was captured.",
         )
+    unmatched = unmatched_namespaces(policy.select, listed)
     volumes = _volumes(policy, cluster, access, selected)
     return Observation(
         facts=CaptureFacts(
             namespaces=selected,
-            vanished=_vanished(policy, selected),
+            vanished=tuple(name for name in unmatched if not _GLOB & set(name)),
             claims=tuple(volumes.claims),
-            left_out=tuple(volumes.left_out),
+            left_out=(*excluded_namespaces(policy.select, listed), *volumes.left_out),
+            notices=tuple(f"namespace pattern {name} matches nothing" for name in unmatched if _GLOB & set(name)),
             missing=tuple(volumes.missing),
             parent=parent,
         ),
         discovery=discovery,
     )
-
-
-def _vanished(policy: ProtectionPolicy, selected: Iterable[str]) -> tuple[str, ...]:
-    """Namespaces that the policy names one by one and that are not there."""
-    there = set(selected)
-    return tuple(n for n in policy.select.namespaces if not _GLOB & set(n) and n not in there)
 
 
 def _volumes(

@@ -8,6 +8,7 @@ from typing import Any, Final
 from drsync.clock import Deadline
 from drsync.engine.actions.apply_objects import apply_objects, write_waves
 from drsync.engine.actions.ensure_namespaces import ensure_namespaces
+from drsync.engine.actions.link_owners import link_owners
 from drsync.engine.actions.restore_volume import restore_volume
 from drsync.engine.actions.verify_restore import verify_restore
 from drsync.engine.choosing import Choice, choose, target_kinds
@@ -26,7 +27,7 @@ from drsync.model.resource import Manifest, ResourceId, ResourceObject
 from drsync.model.run import Outcome, Run, RunEnd
 from drsync.plans.restore import chosen_volumes, plan_restore, target_of
 from drsync.repository.objects import ObjectSet
-from drsync.resources.owners import arrange
+from drsync.resources.owners import arrange, late
 from drsync.state.holder import Holder
 from drsync.state.journal import Journal, create_run, list_runs, read_run
 from drsync.state.lease import acquire
@@ -40,6 +41,7 @@ ACTIONS: Final[Mapping[str, Action[RestoreInputs]]] = {
     "ensure-namespaces": ensure_namespaces,
     "apply-objects": apply_objects,
     "restore-volume": restore_volume,
+    "link-owners": link_owners,
     "verify-restore": verify_restore,
 }
 
@@ -83,6 +85,7 @@ def prepare(order: RestoreOrder, world: World, access: VolumeAccess) -> Prepared
         sealed=order.sealed,
         chosen=tuple(o.id for o in choice.objects),
         stages=tuple(stages),
+        late_owners=bool(late(choice.objects)),
         claims=choice.claims,
         reaches_volumes=access.reaches,
     )
@@ -94,6 +97,7 @@ def prepare(order: RestoreOrder, world: World, access: VolumeAccess) -> Prepared
         stages=stages,
         namespaces=_namespaces(order.request, choice),
         left_out=choice.left_out,
+        late=late(choice.objects),
         by_uid={o.uid: o for o in choice.objects if o.uid},
         filled_claims=frozenset(
             ResourceId(group_resource="persistentvolumeclaims", namespace=t.namespace, name=t.name) for t in targets

@@ -29,6 +29,8 @@ class RestoreInputs:
     namespaces: Mapping[str, Manifest | None]
     """Target namespaces, and the captured manifest that makes each; None where the point has none."""
     left_out: tuple[LeftOut, ...]
+    late: tuple[ResourceObject, ...]
+    """Objects that are written before an owner of theirs."""
     by_uid: Mapping[str, ResourceObject]
     """Every object that is written, by the uid that it had."""
     filled_claims: frozenset[ResourceId]

@@ -11,7 +11,7 @@ import msgspec
 from drsync.engine.restore_inputs import RestoreInputs
 from drsync.errors import ObjectExists, PermissionDenied, RequestRejected, VersionChanged
 from drsync.kube.client import KubeClient
-from drsync.model.manifest import manifest_of, section
+from drsync.model.manifest import entries, manifest_of, section
 from drsync.model.request import Existing
 from drsync.model.resource import Manifest, Owner, ResourceId, ResourceKind, ResourceObject
 from drsync.resources.diff import FieldChange, cannot_change, changes, covered, merge, replacement, same
@@ -85,6 +85,21 @@ class Writer:
         except (RequestRejected, PermissionDenied) as error:
             return Written(id=target, fate=Fate.FAILED, reason=error.problem, dropped_owners=dropped)
 
+    def link(self, item: ResourceObject) -> Written:
+        """Gives an object the owner references that it could not have when it was written."""
+        kind = self.inputs.kinds.get(item.kind.group_resource)
+        target = self._target(item)
+        there = self.cluster.get(kind, target.namespace, target.name) if kind else None
+        if kind is None or there is None:
+            return Written(id=target, fate=Fate.FAILED, reason="it is not there to be linked to its owner")
+        desired, dropped = self._desired(item, manifest_of(item))
+        wanted = entries(desired, "metadata", "ownerReferences")
+        if wanted == entries(manifest_of(there), "metadata", "ownerReferences"):
+            return Written(id=target, fate=Fate.UNCHANGED, dropped_owners=dropped)
+        patch = {"metadata": {"ownerReferences": wanted, "uid": there.uid}}
+        self.cluster.merge_patch(kind, target.namespace, target.name, msgspec.json.encode(patch))
+        return Written(id=target, fate=Fate.MERGED, dropped_owners=dropped)
+
     def _target(self, item: ResourceObject) -> ResourceId:
         namespace = self.inputs.request.namespace_map.get(item.namespace, item.namespace)
         name = item.name
@@ -98,7 +113,8 @@ class Writer:
         desired = self.inputs.transform(sanitise(whole))
         if item.owners:
             desired, dropped = relink(desired, self._uids(item.owners))
-            return desired, tuple(f"{o.kind} {o.name}" for o in dropped)
+            # An owner that comes later is linked later: that is not a loss to tell of.
+            return desired, tuple(f"{o.kind} {o.name}" for o in dropped if o.uid not in self.inputs.by_uid)
         return desired, ()
 
     def _uids(self, owners: Iterable[Owner]) -> dict[str, Owner]:

@@ -21,6 +21,8 @@ class CaptureFacts:
     """Volumes that a rule skips."""
     missing: tuple[Missing, ...] = ()
     """Volumes that cannot be captured, known before the work begins."""
+    notices: tuple[str, ...] = ()
+    """What a person should look at although nothing is missing: a pattern that matches nothing."""
     parent: RecoveryPoint | None = None
 
 
@@ -33,6 +35,8 @@ class RestoreFacts:
     """Objects that the request selects, by their names in the point."""
     stages: tuple[str, ...]
     """Stages that have at least one chosen object, in order."""
+    late_owners: bool = False
+    """Whether an object is written before an owner of it, and linked to it afterwards."""
     claims: tuple[ClaimId, ...]
     """Chosen claims, by their names in the point."""
     reaches_volumes: bool

@@ -183,4 +183,4 @@ class Config:
     policies: Mapping[str, ProtectionPolicy] = field(default_factory=dict[str, ProtectionPolicy])
     channels: Mapping[str, NotifyChannel] = field(default_factory=dict[str, NotifyChannel])
     documents: Mapping[str, str] = field(default_factory=dict[str, str])
-    """`ProtectionPolicy/payments` → its YAML, as the store keeps it. Never holds a secret: a channel's own address is left out."""
+    """`ProtectionPolicy/payments` → its YAML, as the store keeps it; a channel's own address is left out."""

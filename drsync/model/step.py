@@ -37,6 +37,7 @@ class SealPoint:
     missing: tuple[tuple[str, str], ...] = ()
     """What is known to be missing before the work begins: (what, reason)."""
     exclusions: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
     deadline_s: int = 120
     kind: Literal["seal-point"] = "seal-point"
 
@@ -75,6 +76,15 @@ class RestoreVolume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkOwners:
+    """Link objects to owners that had to be written after them."""
+
+    id: str
+    deadline_s: int = 600
+    kind: Literal["link-owners"] = "link-owners"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRestore:
     """Look again: every object that was to be there is there."""
 
@@ -83,5 +93,14 @@ class VerifyRestore:
     kind: Literal["verify-restore"] = "verify-restore"
 
 
-Step = CutObjects | CaptureVolume | SealPoint | EnsureNamespaces | ApplyObjects | RestoreVolume | VerifyRestore
+Step = (
+    CutObjects
+    | CaptureVolume
+    | SealPoint
+    | EnsureNamespaces
+    | ApplyObjects
+    | RestoreVolume
+    | LinkOwners
+    | VerifyRestore
+)
 """A union closed by `kind`; a test holds that each has an action."""

@@ -24,6 +24,7 @@ def plan_capture(
         parent=parent.id if parent else None,
         missing=gone + tuple((m.what, m.reason) for m in facts.missing),
         exclusions=tuple((e.what, e.reason) for e in facts.left_out),
+        notices=facts.notices,
     )
     return Plan(
         kind=RunKind.BACKUP,

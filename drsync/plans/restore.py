@@ -8,7 +8,7 @@ from drsync.errors import Blocked, NothingToRestore
 from drsync.model.facts import RestoreFacts
 from drsync.model.plan import Plan, RunKind, Stage
 from drsync.model.request import RestoreRequest
-from drsync.model.step import ApplyObjects, EnsureNamespaces, RestoreVolume, VerifyRestore
+from drsync.model.step import ApplyObjects, EnsureNamespaces, LinkOwners, RestoreVolume, VerifyRestore
 from drsync.model.volume import CapturedVolume, ClaimId
 
 CLAIMS_STAGE: Final = "claims"
@@ -104,4 +104,6 @@ def _stages(request: RestoreRequest, facts: RestoreFacts, volumes: tuple[Capture
         yield (ApplyObjects(id=f"objects {stage}", stage=stage),)
         if stage == CLAIMS_STAGE and fills:
             yield fills
+    if facts.late_owners:
+        yield (LinkOwners(id="owners"),)
     yield (VerifyRestore(id="verify"),)

@@ -13,7 +13,7 @@ from drsync.model.policy import Selection
 from drsync.model.resource import ResourceKind, ResourceObject
 from drsync.model.step import CutObjects
 from drsync.repository.objects import write_objects
-from drsync.resources.select import choose_kinds, referenced, selects
+from drsync.resources.select import choose_kinds, may_match_group, referenced, selects
 from drsync.units import print_instant
 
 NAMESPACE_BY_NAMESPACE: Final = 3
@@ -44,6 +44,7 @@ def cut_objects(step: CutObjects, work: Work[CaptureInputs], deadline: Deadline)
             {"kind": s.group_resource, "listedAt": s.listed_at.isoformat(), "reason": s.reason} for s in cut.skews
         ],
         "failures": _failures(cut, work),
+        "notices": [f"kind pattern {pattern} matches nothing that is served" for pattern in choice.unmatched],
         "excluded": [{"what": e.what, "reason": e.reason} for e in choice.excluded],
         "addedBytes": stats.added_bytes,
         "at": print_instant(cut.started_at),
@@ -80,5 +81,9 @@ def _kept(cut: Cut, selection: Selection, namespaces: Sequence[str]) -> list[Res
 def _failures(cut: Cut, work: Work[CaptureInputs]) -> list[dict[str, str]]:
     """Kinds that could not be listed, and API groups that could not even be discovered."""
     listed = [{"what": f"kind {f.want.kind.group_resource}", "reason": f.reason} for f in cut.failures]
-    groups = [{"what": f"API group {f.group_version}", "reason": f.reason} for f in work.inputs.discovery.failures]
+    groups = [
+        {"what": f"API group {failure.group_version}", "reason": failure.reason}
+        for failure in work.inputs.discovery.failures
+        if may_match_group(work.inputs.policy.select, failure.group_version.rpartition("/")[0])
+    ]
     return listed + groups

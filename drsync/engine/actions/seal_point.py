@@ -59,7 +59,7 @@ def build_point(step: SealPoint, work: Work[CaptureInputs]) -> RecoveryPoint:
         volumes=volumes,
         missing=tuple(_missing(step, steps, work, cut)),
         exclusions=tuple(_exclusions(step, steps, work, cut)),
-        notices=tuple(_notices(inputs.parent, cut["counts"], volumes)),
+        notices=(*step.notices, *cut["notices"], *_notices(inputs.parent, cut["counts"], volumes)),
         clock_bound=inputs.clock_bound,
         started_at=work.plan.made_at,
         tool_version=work.plan.tool_version,
