@@ -55,6 +55,6 @@ def _fingerprint(path: bytes) -> str:
     elif stat.S_ISREG(found.st_mode):
         with open(path, "rb") as file:
             parts.append(hashlib.file_digest(file, "sha256").hexdigest())
-    for name in sorted(os.listxattr(path, follow_symlinks=False)):
-        parts.append(f"{name}={os.getxattr(path, name, follow_symlinks=False).hex()}")
+    attributes = sorted(os.listxattr(path, follow_symlinks=False))
+    parts += [f"{name}={os.getxattr(path, name, follow_symlinks=False).hex()}" for name in attributes]
     return "|".join(parts)

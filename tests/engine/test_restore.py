@@ -86,6 +86,28 @@ def test_a_namespace_can_be_restored_under_another_name(site: Site) -> None:
     assert "shop" not in names(site.standby, "/api/v1/namespaces")
 
 
+def test_a_claim_that_its_stateful_set_owns_is_linked_to_the_new_one(site: Site) -> None:
+    template = {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [{"name": "db", "image": "db"}]}}
+    spec = {"serviceName": "db", "selector": {"matchLabels": {"app": "db"}}, "template": template, "replicas": 0}
+    body = {"metadata": {"name": "db"}, "spec": spec}
+    owner = api(site.primary, "POST", "/apis/apps/v1/namespaces/shop/statefulsets", body)
+    reference = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "uid": owner["metadata"]["uid"]}
+    claim = {
+        "metadata": {"name": "data-db-0", "ownerReferences": [reference]},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
+    }
+    api(site.primary, "POST", "/api/v1/namespaces/shop/persistentvolumeclaims", claim)
+    point = site.backup().point
+
+    done = site.restore(sealed=point, volumes=(), allow_partial=True)
+
+    path = "/apis/apps/v1/namespaces/shop/statefulsets/db"
+    new = api(site.standby, "GET", path)["metadata"]["uid"]
+    found = api(site.standby, "GET", "/api/v1/namespaces/shop/persistentvolumeclaims/data-db-0")
+    assert [o["uid"] for o in found["metadata"]["ownerReferences"]] == [new]
+    assert "owners" in [record.step for record in done.run.records]
+
+
 def test_only_chosen_kinds_and_labels_are_restored(site: Site) -> None:
     site.backup()
 
