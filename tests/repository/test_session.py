@@ -1,6 +1,7 @@
 """Sessions: what is uploaded, what is not uploaded again, and what nobody sees before the end."""
 
 import random
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -235,3 +236,27 @@ def test_nothing_in_a_pack_repeats_or_can_be_read():
     assert len(packs) == 2
     assert packs[0][:64] != packs[1][:64]
     assert all(b"secret" not in data for data in store.snapshot().values())
+
+
+class LockedStore(MemoryStore):
+    """Its reads wait for a lock, as those of a wrapper that counts do."""
+
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.RLock()
+
+    def get(self, key, *, start=0, length=None):
+        with self.lock:
+            return super().get(key, start=start, length=length)
+
+
+@pytest.mark.timeout(20)
+def test_a_reader_that_is_dropped_waits_for_nobody():
+    store = LockedStore()
+    repository = new_repository(store, pack_bytes=50_000)
+    session, _, placed = store_all(repository, chunks(30))
+    reading = repository.reader(session).read(placed)
+    next(reading)
+
+    with store.lock:
+        reading.close()
