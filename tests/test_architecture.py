@@ -62,8 +62,7 @@ def test_no_class_is_a_folder_in_disguise() -> None:
         f"{path.name}: {node.name}"
         for path in sources()
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef)
-        and sum(is_public_method(n) for n in node.body) > PUBLIC_METHODS
+        if isinstance(node, ast.ClassDef) and sum(is_public_method(n) for n in node.body) > PUBLIC_METHODS
     ]
 
     assert crowded == []
