@@ -18,6 +18,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -44,6 +45,7 @@ class _Planned:
 class _Object:
     data: bytes
     etag: str
+    written_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class S3Server:
         self.requests: list[Request] = []
         self.endpoint = ""
         self.ca = ""
+        self.stall_s = 0.0
         self._planned: list[_Planned] = []
 
     @property
@@ -96,6 +99,14 @@ class S3Server:
     def cut(self, *, method: str = "GET", times: int = 1) -> None:
         """Ends the connection within the body of the answer."""
         self._planned.append(_Planned(method=method, times=times, mode="cut"))
+
+    def forget(self) -> None:
+        """Begins again with one empty bucket and nothing planned."""
+        with self.lock:
+            self.buckets = {"bucket": {}}
+            self.requests = []
+            self._planned = []
+            self.stall_s = 0.0
 
     def take_plan(self, method: str) -> _Planned | None:
         with self.lock:
@@ -174,6 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.server_state
         state.requests.append(Request(self.command, self.path, dict(self.headers.items())))
         planned = state.take_plan(self.command)
+        if state.stall_s:
+            time.sleep(state.stall_s)
         self.mode = planned.mode if planned else "answer"
         if planned and planned.mode == "drop":
             self.close_connection = True
@@ -181,6 +194,10 @@ class _Handler(BaseHTTPRequestHandler):
         if planned and planned.mode == "answer":
             self._refuse(planned.status, planned.code, headers=planned.headers, body=planned.body)
             return
+        self._look()
+
+    def _look(self) -> None:
+        state = self.server_state
         parts = urlsplit(self.path)
         bucket, _, key = unquote(parts.path.lstrip("/")).partition("/")
         with state.lock:
@@ -189,6 +206,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(404, "NoSuchBucket")
             elif not key:
                 self._list(objects, parse_qs(parts.query, keep_blank_values=True))
+            elif parts.query.startswith("retention"):
+                self._refuse(400, "InvalidRequest")
             elif self.command == "PUT":
                 self._put(objects, key, body)
             elif self.command == "DELETE":
@@ -202,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(400, "BadDigest")
         elif self._is_met(objects.get(key)):
             etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-            objects[key] = _Object(body, etag)
+            objects[key] = _Object(body, etag, time.time())
             self._send(200, b"", {"ETag": f'"{etag}"'})
 
     def _delete(self, objects: dict[str, _Object], key: str) -> None:
@@ -233,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "NoSuchKey")
             return
         data, status = found.data, 200
-        headers = {"ETag": f'"{found.etag}"', "Last-Modified": self.date_time_string()}
+        headers = {"ETag": f'"{found.etag}"', "Last-Modified": formatdate(found.written_s, usegmt=True)}
         wanted = None if "Range" in self.server_state.ignores else self.headers.get("Range")
         if wanted:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
@@ -247,7 +266,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, data, headers)
 
     def _list(self, objects: dict[str, _Object], query: dict[str, list[str]]) -> None:
-        prefix, after = query.get("prefix", [""])[0], query.get("start-after", [""])[0]
+        prefix = query.get("prefix", [""])[0]
+        after = query.get("continuation-token", query.get("start-after", [""]))[0]
         most = int(query.get("max-keys", ["1000"])[0])
         keys = sorted(key for key in objects if key.startswith(prefix))
         if "order" in self.server_state.ignores:
@@ -256,15 +276,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             begin = bisect_right(keys, after)
             page, rest = keys[begin : begin + most], keys[begin + most :]
-        stamp = "2026-08-21T03:08:04.000Z"
+        token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if rest else ""
         rows = "".join(
-            f"<Contents><Key>{escape(quote(key, safe='/'))}</Key><LastModified>{stamp}</LastModified>"
+            f"<Contents><Key>{escape(quote(key, safe='/'))}</Key><LastModified>{_stamp(objects[key])}</LastModified>"
             f"<ETag>&quot;{objects[key].etag}&quot;</ETag><Size>{len(objects[key].data)}</Size></Contents>"
             for key in page
         )
         text = (
             f"{_XML}<ListBucketResult><EncodingType>url</EncodingType>"
-            f"<IsTruncated>{json.dumps(bool(rest))}</IsTruncated>{rows}</ListBucketResult>"
+            f"<IsTruncated>{json.dumps(bool(rest))}</IsTruncated>{token}{rows}</ListBucketResult>"
         )
         self._send(200, text.encode(), {"Content-Type": "application/xml"})
 
@@ -287,3 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data[: len(data) // 2] if self.mode == "cut" else data)
         self.close_connection = self.close_connection or self.mode == "cut"
+
+
+def _stamp(found: _Object) -> str:
+    return datetime.fromtimestamp(found.written_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -168,7 +168,7 @@ class TestRetrying:
         class Busy(MemoryStore):
             asked = 0
 
-            def get(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:  # noqa: ARG002 - as stores are called
+            def get(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
                 self.asked += 1
                 if self.asked == 1:
                     raise StoreUnreachable("busy", remedy="wait", retry_after_s=7)
@@ -268,7 +268,7 @@ class TestThrottled:
         go_on = threading.Event()
 
         class Watched(MemoryStore):
-            def head(self, key: str) -> None:  # noqa: ARG002 - as stores are called
+            def head(self, key: str) -> None:
                 nonlocal under_way, most
                 with lock:
                     under_way += 1
@@ -344,7 +344,7 @@ def test_integrity_is_never_tried_again(clock: SteppingClock):
     class Broken(MemoryStore):
         asked = 0
 
-        def get(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:  # noqa: ARG002 - as stores are called
+        def get(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
             self.asked += 1
             raise IntegrityError("broken", remedy="restore")
 
