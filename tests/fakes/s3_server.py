@@ -194,9 +194,9 @@ class _Handler(BaseHTTPRequestHandler):
         if planned and planned.mode == "answer":
             self._refuse(planned.status, planned.code, headers=planned.headers, body=planned.body)
             return
-        self._look()
+        self._look(body)
 
-    def _look(self) -> None:
+    def _look(self, body: bytes) -> None:
         state = self.server_state
         parts = urlsplit(self.path)
         bucket, _, key = unquote(parts.path.lstrip("/")).partition("/")
