@@ -28,7 +28,7 @@ demo: $(VENV)/run.stamp  ## the main job on this machine: no cloud, no cluster
 	@$(BIN)/drsync demo
 
 unit: $(VENV)/dev.stamp  ## tests that take less than a second each
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m "not slow and not e2e"
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup --hypothesis-profile quick -m "not slow and not e2e"
 
 test: $(VENV)/dev.stamp  ## everything but real control planes
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m "not e2e"

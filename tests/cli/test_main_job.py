@@ -136,6 +136,7 @@ def test_nagios_gets_its_own_codes(desk: Desk) -> None:
     assert answer.out.startswith("DRSYNC OK - shop would lose")
 
 
+@pytest.mark.slow
 def test_a_store_that_is_gone_is_10_and_never_green(desk: Desk) -> None:
     desk.run("backup", "shop")
     shutil.move(desk.place / "store", desk.place / "elsewhere")

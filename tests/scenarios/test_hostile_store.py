@@ -173,6 +173,7 @@ def test_a_wrong_kubeconfig_is_one_sentence(desk: Desk, text: str) -> None:
     assert "primary.kubeconfig" in answer.err
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_is_1_and_seals_nothing(desk: Desk) -> None:
     text = (desk.place / "primary.kubeconfig").read_text()
     (desk.place / "primary.kubeconfig").write_text(text.replace(desk.primary.url, "http://127.0.0.1:9"))
