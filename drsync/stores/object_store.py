@@ -1,7 +1,9 @@
 """The one thing that the sites share, as seven calls.
 
-Keys are relative, `/`-separated, printable ASCII of at most 512 bytes, never with an empty, `.` or
-`..` part. Every driver and every server passes tests/contracts/object_store.py.
+Keys are relative, `/`-separated, printable ASCII of at most 512 bytes (a store's prefix included), in parts
+of at most 200 that do not begin with a dot; see keys.py. A key is never another key's folder: directories
+cannot hold both, nor can servers built on them. Every driver and every server passes
+tests/contracts/object_store.py.
 """
 
 from collections.abc import Iterator
@@ -53,7 +55,10 @@ class ObjectStore(Protocol):
         ...
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
-        """Writes if the key still has `version`; returns the new one. Raises VersionChanged."""
+        """Writes if the key still has `version`; returns the new one. Raises VersionChanged.
+
+        A version may be a hash of the bytes (S3's is), so whoever may write the same bytes again adds a nonce.
+        """
         ...
 
     def get(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
