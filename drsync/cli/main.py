@@ -3,6 +3,7 @@
 Only the standard library and click are imported here; every command's module is imported when it is called.
 """
 
+import gc
 import importlib
 import itertools
 import json
@@ -10,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any, Final
 
 import click
@@ -50,6 +52,18 @@ EXIT STATUS
 Treat any other code as a failure."""
 
 
+def _imported(name: str) -> ModuleType:
+    """A module. What its import makes stays, so the collector's looks at it would only cost time: a tenth of it."""
+    if name in sys.modules:
+        return sys.modules[name]
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 class LazyGroup(click.Group):
     """Imports a command's module when it is asked for; the list of commands needs none of them."""
 
@@ -59,8 +73,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"drsync.cli.{cmd_name}")
-        return module.command
+        return _imported(f"drsync.cli.{cmd_name}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for section in _SECTIONS:

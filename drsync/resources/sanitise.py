@@ -85,7 +85,7 @@ def sanitise(manifest: Manifest) -> Manifest:
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
     fields = without(fields, _SHED_METADATA)
-    annotations = fields.get("annotations")
+    annotations = mapping(fields.get("annotations"))
     if annotations and not SHED_ANNOTATIONS.isdisjoint(annotations):
         fields = changed(fields, "annotations", without(mapping(annotations), SHED_ANNOTATIONS))
     if fields.get("finalizers"):

@@ -1,6 +1,7 @@
 """The tests' own client of an API server: plain requests, and nothing shared with drsync's gateway."""
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ import urllib3
 import yaml
 
 Manifest = dict[str, Any]
+
+_PATIENCE_S = 20
 
 
 class Refused(Exception):
@@ -75,8 +78,12 @@ class Api:
         return Answer(answer.status, answer.data)
 
     def call(self, method: str, path: str, body: object = None, *, content_type: str = "application/json") -> Any:
-        """A request that must succeed; returns the decoded answer."""
+        """A request that must succeed; returns the decoded answer. Asked to come back later, it does."""
+        deadline = time.monotonic() + _PATIENCE_S
         answer = self.request(method, path, body, content_type=content_type)
+        while answer.status == 429 and time.monotonic() < deadline:
+            time.sleep(0.2)
+            answer = self.request(method, path, body, content_type=content_type)
         if answer.status >= 300:
             raise Refused(answer.status, answer.body.decode(errors="replace"), f"{method} {path}")
         return answer.json()

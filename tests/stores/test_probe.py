@@ -56,9 +56,10 @@ def test_a_server_that_ignores_a_condition_is_unsafe(
     with serving(ignores=frozenset({ignored})) as server:
         server.site.enter(monkeypatch, tmp_path)
         with server.site.opened("bucket") as store:
-            report = probe(store, clock=SystemClock())
+            # A blind delete shows only when a race falls the wrong way, which not every probe sees.
+            reports = (probe(store, clock=SystemClock()) for _ in range(40))
+            report = next(report for report in reports if not report.safe)
 
-    assert not report.safe
     assert told in " ".join(report.faults)
 
 
