@@ -14,7 +14,7 @@ def settings(environ: Mapping[str, str] | None = None, **given: str | list[str] 
     assert config is None or isinstance(config, str)
     assert isinstance(key_files, list)
     return read_settings(
-        environ or {}, cwd="/work", host="Node_1.local", config=config, key_files=key_files, read=reader()
+        environ or {}, cwd="/desk", host="Node_1.local", config=config, key_files=key_files, read=reader()
     )
 
 
@@ -30,22 +30,22 @@ def reader(**files: bytes) -> Callable[[str], bytes]:
 
 
 def test_the_policies_are_in_the_option_then_the_variable_then_the_folder_here() -> None:
-    assert settings({"DRSYNC_CONFIG": "/b"}, config="a").config_dir == "/work/a"
+    assert settings({"DRSYNC_CONFIG": "/b"}, config="a").config_dir == "/desk/a"
     assert settings({"DRSYNC_CONFIG": "/b"}).config_dir == "/b"
-    assert settings().config_dir == "/work/policies"
+    assert settings().config_dir == "/desk/policies"
     assert not settings().config_given
 
 
 def test_other_policy_files_can_be_named_later() -> None:
     other = with_config(settings(), "elsewhere/x.yaml")
 
-    assert other.config_dir == "/work/elsewhere/x.yaml"
+    assert other.config_dir == "/desk/elsewhere/x.yaml"
     assert other.config_given
 
 
 def test_key_files_given_by_option_replace_the_variables() -> None:
-    assert settings({"DRSYNC_KEY_FILE": "k"}, key_files=["/a", "b"]).key_files == ("/a", "/work/b")
-    assert settings({"DRSYNC_KEY_FILE": "k"}).key_files == ("/work/k",)
+    assert settings({"DRSYNC_KEY_FILE": "k"}, key_files=["/a", "b"]).key_files == ("/a", "/desk/b")
+    assert settings({"DRSYNC_KEY_FILE": "k"}).key_files == ("/desk/k",)
     assert settings().key_files == ()
 
 

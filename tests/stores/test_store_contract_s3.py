@@ -111,6 +111,11 @@ class TestSeaweedWithLocks(ObjectStoreContract):
     def test_an_odd_key_is_a_key(self, store: ObjectStore, key: str):
         super().test_an_odd_key_is_a_key(store, key)
 
+    # Not strict: a race may fall the right way. drsync deletes nothing but its own probes.
+    @pytest.mark.xfail(reason="SeaweedFS checks and marks a delete in two steps where versions are kept", strict=False)
+    def test_replace_and_delete_do_not_both_win(self, store: ObjectStore):
+        super().test_replace_and_delete_do_not_both_win(store)
+
 
 @pytest.mark.parametrize("server", ["moto", "seaweed"])
 def test_servers_that_keep_conditions_are_probed_safe(server: str, request: pytest.FixtureRequest):
