@@ -46,10 +46,13 @@ fix: $(VENV)/dev.stamp  ## format, and mend what can be mended safely
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Binaries first: a test has a time limit, and building them once takes nine minutes.
 e2e: $(VENV)/dev.stamp  ## real control planes and a real S3 server
+	$(BIN)/python -m tests.e2e.binaries
 	$(BIN)/pytest -m e2e tests/e2e tests/conformance
 
 bench: $(VENV)/dev.stamp  ## ratios in one run; fails on a missed one
+	$(BIN)/python -m tests.e2e.binaries
 	$(BIN)/python bench/run.py
 
 lock:  ## renew the locks
