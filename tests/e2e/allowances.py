@@ -61,6 +61,12 @@ ALLOWANCES: tuple[Allowance, ...] = (
     Allowance((EVERY,), ("metadata", "creationTimestamp"), "when this copy was made", _both),
     Allowance((EVERY,), ("metadata", "generation"), "counts the changes of this copy", _both),
     Allowance((EVERY,), ("metadata", "managedFields"), "who wrote which field of this copy, and when"),
+    Allowance(
+        (EVERY,),
+        ("metadata", "generateName"),
+        "what the name was made from, once",
+        lambda before, after: after is None,
+    ),
     Allowance((EVERY,), ("metadata", "ownerReferences", "*", "uid"), "the owner's copy has its own", _uids),
     Allowance((EVERY,), ("status",), "observed by the controllers of each cluster"),
     Allowance(
@@ -144,6 +150,10 @@ def _has_controller(manifest: Manifest) -> bool:
     return any(owner.get("controller") for owner in manifest["metadata"].get("ownerReferences", []))
 
 
+def _is_an_old_rollout(manifest: Manifest) -> bool:
+    return _has_controller(manifest) and manifest["spec"].get("replicas") == 0
+
+
 def _by_endpoint_controllers(manifest: Manifest) -> bool:
     labels = manifest["metadata"].get("labels", {})
     names = ("endpoints.kubernetes.io/managed-by", "endpointslice.kubernetes.io/managed-by")
@@ -164,6 +174,7 @@ GENERATED: tuple[Generated, ...] = (
     Generated(("PodMetrics.metrics.k8s.io",), "measured in each cluster"),
     Generated(("ControllerRevision.apps",), "the controller's own record of rollouts"),
     Generated(("ConfigMap",), "the certificate of each cluster's own authority", _root_certificate),
+    Generated(("ReplicaSet.apps",), "the controller's own record of an earlier rollout", _is_an_old_rollout),
     Generated(("Pod",), "made by the controller that owns it", _has_controller),
     Generated(
         ("Endpoints", "EndpointSlice.discovery.k8s.io"),

@@ -5,6 +5,7 @@ several of them need.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +34,9 @@ APPLICATIONS = (
 )
 NOT_APPLIED = ("APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 """They name servers that nobody runs here, and break every request to what they stand before."""
+
+
+_QUIET_S = 3
 
 
 @pytest.fixture(scope="module")
@@ -121,18 +125,19 @@ def _read(path: Path) -> Iterator[Manifest]:
 
 
 def _settle(api: Api, namespaces: list[str]) -> None:
-    """Waits until the controllers have nothing more to write."""
-    seen: list[dict[str, str]] = [{}]
+    """Waits until the controllers have written nothing for a while. What can never run stays as it is."""
+    seen: dict[str, str] = {}
+    since = time.monotonic()
 
     def quiet() -> bool:
+        nonlocal seen, since
         now = {
             str(key): item["metadata"]["resourceVersion"]
             for key, item in snapshot(api, namespaces).items()
             if not key.kind.startswith("Event")
         }
-        same = now == seen[-1]
-        seen.append(now)
-        pods = [item for namespace in namespaces for item in api.get(f"/api/v1/namespaces/{namespace}/pods")["items"]]
-        return same and all(pod["status"]["phase"] != "Pending" for pod in pods)
+        if now != seen:
+            seen, since = now, time.monotonic()
+        return time.monotonic() - since > _QUIET_S
 
     until(quiet, "controllers at rest", within_s=120)
