@@ -65,7 +65,7 @@ ALLOWANCES: tuple[Allowance, ...] = (
         (EVERY,),
         ("metadata", "generateName"),
         "what the name was made from, once",
-        lambda before, after: after is None,
+        lambda _, after: after is None,
     ),
     Allowance((EVERY,), ("metadata", "ownerReferences", "*", "uid"), "the owner's copy has its own", _uids),
     Allowance((EVERY,), ("status",), "observed by the controllers of each cluster"),

@@ -43,6 +43,7 @@ class Site:
         self.folder = folder
         self.policies = folder / "policies"
         self.policies.mkdir(parents=True, exist_ok=True)
+        self.specs: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.key_file = folder / "drsync.key"
         self.store_folder = folder / "store"
         self.store_folder.mkdir(exist_ok=True)
@@ -63,6 +64,7 @@ class Site:
 
     def write(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
         """Writes a policy file."""
+        self.specs[kind, name] = spec
         document = {"apiVersion": _API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
         (self.policies / f"{kind.lower()}-{name}.yaml").write_text(yaml.safe_dump(document))
 
