@@ -208,7 +208,7 @@ class Writer:
     ) -> Written:
         """The object is there: leave it, or make it what was asked for."""
         there = {**manifest_of(live), "apiVersion": desired["apiVersion"], "kind": desired["kind"]}
-        policy = self.inputs.request.existing
+        policy = Existing.MERGE if _as_each_namespace_gets_it(target, there) else self.inputs.request.existing
         equal = covered(desired, there) if policy is Existing.MERGE else same(desired, there)
         if equal:
             return Written(id=target, fate=Fate.UNCHANGED, dropped_owners=dropped)
@@ -223,6 +223,16 @@ class Writer:
             body = merge(desired, there) if fate is Fate.MERGED else replacement(desired, there)
             self.cluster.replace(kind, target.namespace, target.name, msgspec.json.encode(body), dry_run=self.dry_run)
         return Written(id=target, fate=fate, changes=diff, dropped_owners=dropped)
+
+
+def _as_each_namespace_gets_it(target: ResourceId, live: Manifest) -> bool:
+    """A default service account that nobody has touched: to fill it in overrides nobody's decision.
+
+    Left as it is, the pull secrets that were given to it would be lost, and no pod could fetch its image.
+    """
+    untouched = live.keys() <= {"apiVersion", "kind", "metadata"}
+    marked = section(live, "metadata", "labels") or section(live, "metadata", "annotations")
+    return target.group_resource == "serviceaccounts" and target.name == "default" and untouched and not marked
 
 
 def tell(results: Iterable[Written]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 from drsync.errors import Blocked, NothingToRestore
 from drsync.model.policy import Selection
 from drsync.model.request import Existing
+from drsync.sandbox.serving import Served
 from tests.engine.site import Site, api, names
 from tests.fakes.faulty_store import Crashed, Faulty
 
@@ -25,6 +26,12 @@ def contents(site: Site, namespace: str = "shop") -> dict[str, object]:
         for item in items
         if item["metadata"]["name"] != "kube-root-ca.crt"
     }
+
+
+def give_default_account(cluster: Served, fields: dict[str, object]) -> None:
+    """Each namespace has one from the start."""
+    path = "/api/v1/namespaces/shop/serviceaccounts/default"
+    api(cluster, "PUT", path, api(cluster, "GET", path) | fields)
 
 
 def test_a_restore_brings_every_object_back_and_relinks_owners(site: Site) -> None:
@@ -59,6 +66,25 @@ def test_an_object_that_is_there_and_differs_is_left_alone_by_default(site: Site
     assert contents(site)["settings-0"] == ({"value": "mine"}, [])
     fates = [d["fate"] for r in done.run.records for d in r.result.get("details", []) if "settings-0" in d["object"]]
     assert fates == ["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [({}, [{"name": "login"}]), ({"imagePullSecrets": [{"name": "mine"}]}, [{"name": "mine"}])],
+    ids=["untouched", "given-something"],
+)
+def test_a_default_service_account_is_filled_in_unless_somebody_has_touched_it(
+    site: Site, there: dict[str, object], expected: object
+) -> None:
+    accounts = "/api/v1/namespaces/shop/serviceaccounts"
+    give_default_account(site.primary, {"imagePullSecrets": [{"name": "login"}]})
+    site.backup()
+    api(site.standby, "POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})
+    give_default_account(site.standby, there)
+
+    site.restore()
+
+    assert api(site.standby, "GET", f"{accounts}/default")["imagePullSecrets"] == expected
 
 
 @pytest.mark.parametrize(
