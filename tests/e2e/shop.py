@@ -39,10 +39,11 @@ def install(api: Api, namespace: str) -> None:
     until(lambda: api.request("GET", path).status == 200, "the served custom resource")
     account = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
     until(lambda: api.find(account), "the default service account")
+    # Before the pods: the admission controller gives them what their account has then.
+    api.merge(account, {"imagePullSecrets": [{"name": "login"}]})
     for manifest in manifests(namespace):
         api.create(manifest, namespace=namespace)
     _own_the_orders(api, namespace)
-    api.merge(account, {"imagePullSecrets": [{"name": "login"}]})
     settled(api, namespace)
 
 
