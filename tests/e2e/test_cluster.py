@@ -44,9 +44,12 @@ def test_a_second_etcd_holds_the_kinds_it_was_given(tmp_path: Path) -> None:
         name = cluster.create_namespace()
         before = cluster.api.revision()
 
-        cluster.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": name}})
+        made = cluster.api.create(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": name}}
+        )
 
-        assert cluster.api.revision() == before
+        # The second etcd counts for itself and has seen little; the server itself goes on writing to the main one.
+        assert int(made["metadata"]["resourceVersion"]) < int(before) // 2
 
 
 def test_processes_end_with_their_cluster(tmp_path: Path) -> None:
